@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SCSI commands as requests to the cache, and their results as sense data.
+ */
+#include <linux/mempool.h>
+#include <scsi/scsi_common.h>
+#include <scsi/scsi_proto.h>
+
+#include "hearth.h"
+
+#define MIN_REQUESTS	64
+
+/* SPC-5: additional sense codes, code and qualifier */
+#define ASC_WRITE_ERROR			0x0c, 0x00
+#define ASC_GUARD_CHECK_FAILED		0x10, 0x01
+#define ASC_UNRECOVERED_READ_ERROR	0x11, 0x00
+#define ASC_INVALID_FIELD_IN_CDB	0x24, 0x00
+#define ASC_WRITE_PROTECTED		0x27, 0x00
+#define ASC_SPACE_ALLOCATION_FAILED	0x27, 0x07
+#define ASC_COMMAND_TIMEOUT		0x2e, 0x02
+#define ASC_INTERNAL_TARGET_FAILURE	0x44, 0x00
+#define ASC_NOT_READY			0x04, 0x00
+
+static struct kmem_cache *request_slab;
+static mempool_t *request_pool;
+
+int hearth_command_init(void)
+{
+	request_slab = KMEM_CACHE(hearth_request, 0);
+	if (!request_slab)
+		return -ENOMEM;
+	request_pool = mempool_create_slab_pool(MIN_REQUESTS, request_slab);
+	if (!request_pool) {
+		kmem_cache_destroy(request_slab);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void hearth_command_exit(void)
+{
+	mempool_destroy(request_pool);
+	kmem_cache_destroy(request_slab);
+}
+
+static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
+			 struct se_cmd *cmd, enum hearth_op op)
+{
+	req->hdev = hdev;
+	req->cmd = cmd;
+	req->pattern = NULL;
+	req->zeroes = false;
+	req->unmap_next = 0;
+	req->io.cache = hdev->cache;
+	req->io.op = op;
+	req->io.fua = false;
+	req->io.nid = numa_mem_id();
+	req->io.span = (struct hearth_span) { };
+}
+
+static struct hearth_request *alloc_request(struct se_cmd *cmd,
+					    enum hearth_op op)
+{
+	struct hearth_request *req = mempool_alloc(request_pool, GFP_NOIO);
+
+	init_request(req, to_hearth_dev(cmd->se_dev), cmd, op);
+	return req;
+}
+
+static void free_request(struct hearth_request *req)
+{
+	if (req->pattern)
+		__free_page(req->pattern);
+	mempool_free(req, request_pool);
+}
+
+/**
+ * struct sense_entry - what a failed request tells the initiator
+ * @error: -errno of the backing device
+ * @status: SCSI status
+ * @key: sense key, if @status is CHECK CONDITION
+ * @asc: additional sense code
+ * @ascq: its qualifier
+ *
+ * An error that is not listed is a medium error.
+ */
+struct sense_entry {
+	int error;
+	u8 status;
+	u8 key;
+	u8 asc;
+	u8 ascq;
+};
+
+static const struct sense_entry sense_table[] = {
+	{ -ENOSPC, SAM_STAT_CHECK_CONDITION, DATA_PROTECT,
+	  ASC_SPACE_ALLOCATION_FAILED },
+	{ -EROFS, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, ASC_WRITE_PROTECTED },
+	{ -EACCES, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, ASC_WRITE_PROTECTED },
+	{ -EPERM, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, ASC_WRITE_PROTECTED },
+	{ -ENODEV, SAM_STAT_CHECK_CONDITION, NOT_READY, ASC_NOT_READY },
+	{ -ENXIO, SAM_STAT_CHECK_CONDITION, NOT_READY, ASC_NOT_READY },
+	{ -ENOLINK, SAM_STAT_CHECK_CONDITION, NOT_READY, ASC_NOT_READY },
+	{ -ETIMEDOUT, SAM_STAT_CHECK_CONDITION, ABORTED_COMMAND,
+	  ASC_COMMAND_TIMEOUT },
+	{ -EILSEQ, SAM_STAT_CHECK_CONDITION, ABORTED_COMMAND,
+	  ASC_GUARD_CHECK_FAILED },
+	{ -EREMOTEIO, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR,
+	  ASC_INTERNAL_TARGET_FAILURE },
+	{ -EOPNOTSUPP, SAM_STAT_CHECK_CONDITION, ILLEGAL_REQUEST,
+	  ASC_INVALID_FIELD_IN_CDB },
+	{ -EBADE, SAM_STAT_RESERVATION_CONFLICT },
+	{ -ENOMEM, SAM_STAT_BUSY },
+	{ -EAGAIN, SAM_STAT_BUSY },
+};
+
+static const struct sense_entry read_error = {
+	-EIO, SAM_STAT_CHECK_CONDITION, MEDIUM_ERROR, ASC_UNRECOVERED_READ_ERROR
+};
+
+static const struct sense_entry write_error = {
+	-EIO, SAM_STAT_CHECK_CONDITION, MEDIUM_ERROR, ASC_WRITE_ERROR
+};
+
+static const struct sense_entry *find_sense(const struct hearth_io *io)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sense_table); i++) {
+		if (sense_table[i].error == io->error)
+			return &sense_table[i];
+	}
+	return io->op == HEARTH_OP_READ ? &read_error : &write_error;
+}
+
+/* As the target core does: what has more than 32 bits of LBA needs it. */
+static bool wants_descriptor_sense(struct se_device *dev)
+{
+	return dev->transport->get_blocks(dev) > U32_MAX;
+}
+
+static void set_sense(struct se_cmd *cmd, const struct hearth_io *io,
+		      const struct sense_entry *entry)
+{
+	struct se_device *dev = cmd->se_dev;
+	u8 sense[TRANSPORT_SENSE_BUFFER] = { };
+
+	scsi_build_sense_buffer(wants_descriptor_sense(dev), sense,
+				entry->key, entry->asc, entry->ascq);
+	if (io->bad_offset != U64_MAX)
+		scsi_set_sense_information(sense, sizeof(sense),
+					   div_u64(io->bad_offset,
+						   dev->dev_attrib.block_size));
+	transport_copy_sense_to_cmd(cmd, sense);
+}
+
+static void fail_command(struct se_cmd *cmd, const struct hearth_io *io)
+{
+	const struct sense_entry *entry = find_sense(io);
+
+	/*
+	 * The target core skips the callback of COMPARE AND WRITE, and so
+	 * never releases its semaphore, if a backend hands in sense data.
+	 */
+	if (entry->status == SAM_STAT_CHECK_CONDITION &&
+	    !(cmd->se_cmd_flags & SCF_COMPARE_AND_WRITE))
+		set_sense(cmd, io, entry);
+	target_complete_cmd(cmd, entry->status);
+}
+
+static void put_orphan(struct hearth_dev *hdev)
+{
+	if (refcount_dec_and_test(&hdev->nr_orphans))
+		complete(&hdev->orphans_gone);
+}
+
+static bool next_unmap(struct hearth_request *req);
+
+/* A request is over: tell the initiator, or go on with the next part. */
+static void request_done(struct hearth_io *io)
+{
+	struct hearth_request *req = to_hearth_request(io);
+	struct hearth_dev *hdev = req->hdev;
+	struct se_cmd *cmd = req->cmd;
+
+	if (!cmd) {
+		if (io->error && io->op == HEARTH_OP_FLUSH)
+			hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
+				   hdev->params.dev, io->error);
+		free_request(req);
+		put_orphan(hdev);
+		return;
+	}
+	if (!io->error && req->unmap_next && next_unmap(req))
+		return;
+	if (io->error)
+		fail_command(cmd, io);
+	else
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+	free_request(req);
+}
+
+static struct hearth_io *alloc_ahead(struct hearth_cache *cache, u64 offset,
+				     u64 len, int nid)
+{
+	struct hearth_dev *hdev = cache->priv;
+	struct hearth_request *req;
+
+	req = kmem_cache_alloc(request_slab, GFP_NOWAIT | __GFP_NOWARN);
+	if (!req)
+		return NULL;
+	init_request(req, hdev, NULL, HEARTH_OP_PREFETCH);
+	refcount_inc(&hdev->nr_orphans);
+	req->io.nid = nid;
+	req->io.span.offset = offset;
+	req->io.span.len = len;
+	return &req->io;
+}
+
+const struct hearth_cache_ops hearth_cache_ops = {
+	.submit		= hearth_backing_submit,
+	.read_block	= hearth_backing_read_block,
+	.run		= hearth_dispatch,
+	.alloc_ahead	= alloc_ahead,
+	.done		= request_done,
+};
+
+static u64 lba_to_offset(struct se_cmd *cmd, u64 lba)
+{
+	return lba * cmd->se_dev->dev_attrib.block_size;
+}
+
+/* The data's length is the scatterlist's; data_length may be another. */
+static u64 sg_bytes(struct scatterlist *sgl, u32 nents)
+{
+	struct scatterlist *sg;
+	u64 len = 0;
+	u32 i;
+
+	for_each_sg(sgl, sg, nents, i)
+		len += sg->length;
+	return len;
+}
+
+/*
+ * Whether the pages of the command's data are the target core's, one by one,
+ * and only this command's: then it does not matter which page it frees.
+ */
+static bool may_flip(const struct se_cmd *cmd)
+{
+	return !(cmd->se_cmd_flags & (SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC |
+				      SCF_COMPARE_AND_WRITE));
+}
+
+static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
+				 u32 nents, enum dma_data_direction direction)
+{
+	struct hearth_dev *hdev = to_hearth_dev(cmd->se_dev);
+	struct hearth_span span = {
+		.offset	= lba_to_offset(cmd, cmd->t_task_lba),
+		.len	= sg_bytes(sgl, nents),
+		.sg	= sgl,
+		.flip	= may_flip(cmd),
+	};
+	struct hearth_request *req;
+
+	if (!span.len ||
+	    (direction == DMA_FROM_DEVICE &&
+	     hearth_cache_read_hits(hdev->cache, &span))) {
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		return 0;
+	}
+	req = alloc_request(cmd, direction == DMA_FROM_DEVICE ?
+			    HEARTH_OP_READ : HEARTH_OP_WRITE);
+	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
+	req->io.nid = page_to_nid(sg_page(span.sg));
+	req->io.span = span;
+	hearth_io_submit(&req->io);
+	return 0;
+}
+
+static sense_reason_t execute_sync_cache(struct se_cmd *cmd)
+{
+	struct hearth_request *req = alloc_request(cmd, HEARTH_OP_FLUSH);
+	bool immed = cmd->t_task_cdb[1] & 0x2;
+
+	if (immed) {
+		refcount_inc(&req->hdev->nr_orphans);
+		req->cmd = NULL;
+	}
+	hearth_io_submit(&req->io);
+	if (immed)
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+	return 0;
+}
+
+static sense_reason_t execute_write_same(struct se_cmd *cmd)
+{
+	u64 nr_blocks = sbc_get_write_same_sectors(cmd);
+	u32 block = cmd->se_dev->dev_attrib.block_size;
+	struct hearth_request *req;
+
+	if (sg_bytes(cmd->t_data_sg, cmd->t_data_nents) != block)
+		return TCM_INVALID_CDB_FIELD;
+	req = alloc_request(cmd, HEARTH_OP_WRITE_SAME);
+	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
+	req->io.span = (struct hearth_span) {
+		.offset	= lba_to_offset(cmd, cmd->t_task_lba),
+		.len	= nr_blocks * block,
+		.sg	= cmd->t_data_sg,
+	};
+	hearth_io_submit(&req->io);
+	return 0;
+}
+
+static sense_reason_t execute_write_same_unmap(struct se_cmd *cmd)
+{
+	u64 nr_blocks = sbc_get_write_same_sectors(cmd);
+	struct hearth_request *req = alloc_request(cmd, HEARTH_OP_DISCARD);
+
+	req->io.span.offset = lba_to_offset(cmd, cmd->t_task_lba);
+	req->io.span.len = lba_to_offset(cmd, nr_blocks);
+	hearth_io_submit(&req->io);
+	return 0;
+}
+
+/* SBC-4 5.35: the UNMAP parameter list */
+#define UNMAP_HEADER_BYTES	8
+#define UNMAP_DESC_BYTES	16
+
+static u32 nr_unmap_descs(struct se_cmd *cmd, const u8 *list)
+{
+	u32 bytes = cmd->data_length - UNMAP_HEADER_BYTES;
+
+	return min_t(u32, get_unaligned_be16(&list[2]), bytes) /
+	       UNMAP_DESC_BYTES;
+}
+
+static sense_reason_t check_unmap_desc(struct se_device *dev, const u8 *desc)
+{
+	u64 lba = get_unaligned_be64(desc);
+	u32 nr_blocks = get_unaligned_be32(desc + 8);
+	u64 end = dev->transport->get_blocks(dev) + 1;
+
+	if (nr_blocks > dev->dev_attrib.max_unmap_lba_count)
+		return TCM_INVALID_PARAMETER_LIST;
+	if (lba > end || nr_blocks > end - lba)
+		return TCM_ADDRESS_OUT_OF_RANGE;
+	return 0;
+}
+
+static sense_reason_t check_unmap(struct se_cmd *cmd, const u8 *list)
+{
+	struct se_device *dev = cmd->se_dev;
+	u32 nr = nr_unmap_descs(cmd, list);
+	sense_reason_t ret = 0;
+	u32 i;
+
+	if (nr > dev->dev_attrib.max_unmap_block_desc_count)
+		return TCM_INVALID_PARAMETER_LIST;
+	for (i = 0; i < nr && !ret; i++)
+		ret = check_unmap_desc(dev, list + UNMAP_HEADER_BYTES +
+					    i * UNMAP_DESC_BYTES);
+	return ret;
+}
+
+/* Starts the next descriptor that is not empty; false if there is none. */
+static bool next_unmap(struct hearth_request *req)
+{
+	struct se_cmd *cmd = req->cmd;
+	u64 nr_blocks = 0;
+	const u8 *desc;
+	u8 *list;
+	u32 nr;
+
+	list = transport_kmap_data_sg(cmd);
+	if (!list) {
+		req->io.error = -ENOMEM;
+		return false;
+	}
+	nr = nr_unmap_descs(cmd, list);
+	while (req->unmap_next < nr && !nr_blocks) {
+		desc = list + UNMAP_HEADER_BYTES +
+		       req->unmap_next++ * UNMAP_DESC_BYTES;
+		nr_blocks = get_unaligned_be32(desc + 8);
+		req->io.span.offset = lba_to_offset(cmd,
+						    get_unaligned_be64(desc));
+		req->io.span.len = lba_to_offset(cmd, nr_blocks);
+	}
+	transport_kunmap_data_sg(cmd);
+	if (nr_blocks)
+		hearth_io_submit(&req->io);
+	return nr_blocks;
+}
+
+static sense_reason_t execute_unmap(struct se_cmd *cmd)
+{
+	struct hearth_request *req;
+	sense_reason_t ret;
+	u8 *list;
+
+	if (cmd->t_task_cdb[1])	/* ANCHOR is not supported */
+		return TCM_INVALID_CDB_FIELD;
+	if (!cmd->data_length) {
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		return 0;
+	}
+	if (cmd->data_length < UNMAP_HEADER_BYTES)
+		return TCM_PARAMETER_LIST_LENGTH_ERROR;
+	list = transport_kmap_data_sg(cmd);
+	if (!list)
+		return TCM_OUT_OF_RESOURCES;
+	ret = check_unmap(cmd, list);
+	transport_kunmap_data_sg(cmd);
+	if (ret)
+		return ret;
+
+	req = alloc_request(cmd, HEARTH_OP_DISCARD);
+	if (!next_unmap(req)) {
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		free_request(req);
+	}
+	return 0;
+}
+
+/*
+ * The target core takes UNMAP as supported only if this is there; it is never
+ * called, since hearth_parse_cdb() puts asynchronous commands in its place.
+ */
+static sense_reason_t refuse_unmap(struct se_cmd *cmd, sector_t lba,
+				   sector_t nolb)
+{
+	return TCM_UNSUPPORTED_SCSI_OPCODE;
+}
+
+static struct hearth_exec_ops hearth_exec_ops_table = {
+	.execute_rw		= execute_rw,
+	.execute_sync_cache	= execute_sync_cache,
+	.execute_write_same	= execute_write_same,
+	.execute_unmap		= refuse_unmap,
+};
+
+#define WRITE_SAME_UNMAP_BIT	0x08
+
+/**
+ * hearth_parse_cdb() - choose what executes a command
+ * @cmd: the command
+ *
+ * The target core's own UNMAP and WRITE SAME with UNMAP wait for the device on
+ * a thread that serves many commands; ours do not.  WRITE AND VERIFY has to
+ * reach the medium, which the target core does not ask for.  It also lets an
+ * initiator without an explicit ACL write to a LUN that is read-only.
+ *
+ * Return: 0 or what the initiator is told.
+ */
+sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
+{
+	const u8 *cdb = cmd->t_task_cdb;
+	bool is_unmap = false;
+	sense_reason_t ret;
+	bool writes;
+
+	ret = sbc_parse_cdb(cmd, &hearth_exec_ops_table);
+	if (ret)
+		return ret;
+	writes = cmd->se_cmd_flags & SCF_SCSI_DATA_CDB &&
+		 cmd->data_direction == DMA_TO_DEVICE;
+	switch (cdb[0]) {
+	case UNMAP:
+		writes = true;
+		cmd->execute_cmd = execute_unmap;
+		break;
+	case WRITE_SAME:
+	case WRITE_SAME_16:
+		writes = true;
+		is_unmap = cdb[1] & WRITE_SAME_UNMAP_BIT;
+		break;
+	case VARIABLE_LENGTH_CMD:	/* WRITE SAME (32) is the only one */
+		writes = true;
+		is_unmap = cdb[10] & WRITE_SAME_UNMAP_BIT;
+		break;
+	case WRITE_VERIFY:
+	case WRITE_VERIFY_16:
+		cmd->se_cmd_flags |= SCF_FUA;
+		break;
+	}
+	if (is_unmap)
+		cmd->execute_cmd = execute_write_same_unmap;
+	if (writes && to_hearth_dev(cmd->se_dev)->params.readonly)
+		return TCM_WRITE_PROTECTED;
+	return 0;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels that Hearth is built for (6.1 to 6.12).
+ *
+ * The only file with kernel-version conditionals.
+ */
+#ifndef HEARTH_COMPAT_H
+#define HEARTH_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/version.h>
+#include <target/target_core_base.h>
+#include <target/target_core_backend.h>
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
+/* A block device that is open and claimed. */
+struct hearth_bdev {
+	struct block_device *bdev;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	struct file *file;
+#else
+	fmode_t mode;
+#endif
+};
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+
+static inline int hearth_bdev_open(struct hearth_bdev *b, const char *path,
+				   bool write, void *holder)
+{
+	struct file *file;
+
+	file = bdev_file_open_by_path(path, BLK_OPEN_READ |
+				      (write ? BLK_OPEN_WRITE : 0), holder,
+				      NULL);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	b->file = file;
+	b->bdev = file_bdev(file);
+	return 0;
+}
+
+static inline void hearth_bdev_close(struct hearth_bdev *b)
+{
+	bdev_fput(b->file);
+	b->bdev = NULL;
+}
+
+#else
+
+static inline int hearth_bdev_open(struct hearth_bdev *b, const char *path,
+				   bool write, void *holder)
+{
+	struct block_device *bdev;
+
+	b->mode = FMODE_READ | FMODE_EXCL | (write ? FMODE_WRITE : 0);
+	bdev = blkdev_get_by_path(path, b->mode, holder);
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	b->bdev = bdev;
+	return 0;
+}
+
+static inline void hearth_bdev_close(struct hearth_bdev *b)
+{
+	blkdev_put(b->bdev, b->mode);
+	b->bdev = NULL;
+}
+
+#endif
+
+/* The table of SCSI block commands was renamed in 6.7. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#define hearth_exec_ops exec_cmd_ops
+#else
+#define hearth_exec_ops sbc_ops
+#endif
+
+#endif /* HEARTH_COMPAT_H */

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The cache of one LUN: its interface to the backstore and to the tests.
+ *
+ * A cache serves byte ranges of a LUN from frames spread over NUMA nodes.  It
+ * reaches storage and threads only through struct hearth_cache_ops.
+ */
+#ifndef HEARTH_CORE_CACHE_H
+#define HEARTH_CORE_CACHE_H
+
+#include "frame.h"
+
+struct hearth_cache;
+struct hearth_io;
+struct hearth_pool;
+
+/* A LUN's bytes are mapped to nodes by a table of at most this many stripes. */
+#define HEARTH_STRIPE_SLOTS	64
+
+/* Slots that struct hearth_io has built in: enough for an unaligned 8 KiB. */
+#define HEARTH_INLINE_SLOTS	3
+
+enum hearth_mode {
+	HEARTH_WRITETHROUGH,	/* writes go to the device and stay cached */
+	HEARTH_WRITEAROUND,	/* writes go to the device only */
+};
+
+enum hearth_home {
+	HEARTH_HOME_TOUCH,	/* the node where the data first arrived */
+	HEARTH_HOME_STRIPE,	/* a node chosen by address */
+};
+
+enum hearth_op {
+	HEARTH_OP_READ,
+	HEARTH_OP_PREFETCH,	/* a read that nobody gets the data of */
+	HEARTH_OP_WRITE,
+	HEARTH_OP_DISCARD,
+	HEARTH_OP_WRITE_SAME,	/* the data is one block, repeated */
+	HEARTH_OP_FLUSH,
+};
+
+/**
+ * enum hearth_counter - what is counted, per home node
+ * @HEARTH_HITS: frames that a read found in the cache
+ * @HEARTH_MISSES: frames that a read had to fill
+ * @HEARTH_AHEAD: frames filled before anybody asked for them
+ * @HEARTH_FLIPPED_BYTES: served by exchanging page references
+ * @HEARTH_LOCAL_BYTES: copied with source, destination and CPU on one node
+ * @HEARTH_REMOTE_BYTES: copied otherwise
+ * @HEARTH_EVICTIONS: frames taken away to make room
+ * @HEARTH_BYPASSES: requests that went past the cache for want of frames
+ */
+enum hearth_counter {
+	HEARTH_HITS,
+	HEARTH_MISSES,
+	HEARTH_AHEAD,
+	HEARTH_FLIPPED_BYTES,
+	HEARTH_LOCAL_BYTES,
+	HEARTH_REMOTE_BYTES,
+	HEARTH_EVICTIONS,
+	HEARTH_BYPASSES,
+	HEARTH_NR_COUNTERS
+};
+
+/**
+ * struct hearth_cache_ops - what a cache needs from its surroundings
+ * @submit: start the backing I/O of a request and call hearth_io_end() once
+ *	when it is over, from any context.  With &hearth_io.slots, transfer the
+ *	slots that hearth_io_transfers() names, else the request's data range.
+ *	Process context.
+ * @read_block: read @len bytes at @offset into @page at @page_offset and wait
+ *	for it.  Used only to find out which block of a failed read is bad.
+ *	Return: 0 or -errno.
+ * @run: have hearth_io_run() called in process context, soon, not from within
+ *	this call.  Called with no lock held.
+ * @alloc_ahead: make a HEARTH_OP_PREFETCH request with all that is "set by the
+ *	owner" for the range; the core submits it.  Process context, no lock
+ *	held.  Return: NULL if there is no memory for it.
+ * @done: a request that hearth_io_submit() was given is over; its result is
+ *	in &hearth_io.error and &hearth_io.bad_offset.  The request is the
+ *	owner's again.  Process context.
+ */
+struct hearth_cache_ops {
+	void (*submit)(struct hearth_io *io);
+	int (*read_block)(struct hearth_cache *cache, u64 offset, u32 len,
+			  struct page *page, u32 page_offset);
+	void (*run)(struct hearth_io *io);
+	struct hearth_io *(*alloc_ahead)(struct hearth_cache *cache, u64 offset,
+					 u64 len, int nid);
+	void (*done)(struct hearth_io *io);
+};
+
+/**
+ * struct hearth_cache_params - how to make a cache
+ * @ops: see there
+ * @size_bytes: of the LUN, a multiple of @block_bytes
+ * @block_bytes: the device's logical block: 512 to 4096
+ * @mode: see enum hearth_mode
+ * @home: see enum hearth_home
+ * @stripe_bytes: length of a stripe, a power of two, at least 64 KiB
+ * @ahead_bytes: the largest readahead window, see hearth_cache_set_ahead()
+ * @nr_frames: by node id: how many frames may live there; 0 for none
+ * @priv: the owner's, see &hearth_cache.priv
+ */
+struct hearth_cache_params {
+	const struct hearth_cache_ops *ops;
+	void *priv;
+	u64 size_bytes;
+	u32 block_bytes;
+	enum hearth_mode mode;
+	enum hearth_home home;
+	u64 stripe_bytes;
+	u64 ahead_bytes;
+	const unsigned long *nr_frames;
+};
+
+/**
+ * struct hearth_cache - the cache of one LUN
+ * @ops: the surroundings
+ * @priv: theirs
+ * @size_bytes: of the LUN
+ * @block_bytes: the device's logical block
+ * @mode: may change at any time; each request reads it once
+ * @home: likewise
+ * @stripe_shift: log2 of the stripe's bytes
+ * @nr_stripe_slots: valid entries of @stripe_map
+ * @stripe_map: node of stripe n, modulo @nr_stripe_slots
+ * @max_io_frames: a larger request bypasses the cache
+ * @max_ahead_order: log2 of the largest readahead window in frames; 0: none
+ * @nr_ahead: frames of readahead under way
+ * @pools: by node id, NULL where there is no share
+ * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
+ * @range_lock: protects @ranges and the waiters of each
+ * @nr_ranges: length of @ranges; read without the lock, see range.c
+ * @ranges: published ranges in arrival order
+ */
+struct hearth_cache {
+	const struct hearth_cache_ops *ops;
+	void *priv;
+	u64 size_bytes;
+	u32 block_bytes;
+	enum hearth_mode mode;
+	enum hearth_home home;
+	unsigned int stripe_shift;
+	unsigned int nr_stripe_slots;
+	u16 stripe_map[HEARTH_STRIPE_SLOTS];
+	unsigned long max_io_frames;
+	u8 max_ahead_order;
+	atomic_long_t nr_ahead;
+	struct hearth_pool **pools;
+	u64 __percpu *counters;
+
+	spinlock_t range_lock ____cacheline_aligned_in_smp;
+	unsigned int nr_ranges;
+	struct list_head ranges;
+};
+
+/**
+ * struct hearth_span - a range of the LUN and the memory that belongs to it
+ * @offset: first byte in the LUN
+ * @len: bytes left
+ * @sg: where the data of @offset lies, or NULL
+ * @sg_offset: bytes of @sg that are already used up
+ * @flip: the pages of the scatterlist may be exchanged, and kept: each was
+ *	allocated on its own, and nobody but the owner of the request uses it
+ */
+struct hearth_span {
+	u64 offset;
+	u64 len;
+	struct scatterlist *sg;
+	u32 sg_offset;
+	bool flip;
+};
+
+/**
+ * struct hearth_ahead - a readahead window that is due
+ * @frame: its first frame
+ * @order: log2 of its length in frames, 0: nothing is due
+ */
+struct hearth_ahead {
+	u64 frame;
+	u8 order;
+};
+
+enum hearth_slot_kind {
+	HEARTH_SLOT_NONE,
+	HEARTH_SLOT_HIT,	/* page: referenced, the data is there */
+	HEARTH_SLOT_FILL,	/* claimed; page: ours, to be read */
+	HEARTH_SLOT_WRITE,	/* claimed; page: ours, to be written */
+};
+
+/**
+ * struct hearth_slot - what a request knows of one of its frames
+ * @page: depends on @kind
+ * @spare: a frame to install if there is none yet
+ * @ext: the extent, while a claim is held on the frame
+ * @kind: what is to be done
+ * @good: sectors of @page that the device has delivered or taken
+ */
+struct hearth_slot {
+	struct page *page;
+	struct hearth_frame *spare;
+	struct hearth_extent *ext;
+	u8 kind;
+	u8 good;
+};
+
+/**
+ * struct hearth_io - one request on its way through the cache
+ * @cache: set by the owner
+ * @op: set by the owner
+ * @fua: set by the owner: a write is durable before it is done
+ * @nid: set by the owner: node of the memory in @span
+ * @span: set by the owner; bytes, multiples of the device's block
+ * @order: what a HEARTH_OP_PREFETCH marks its first frame with
+ * @error: result: 0 or -errno
+ * @bad_offset: result: where a read failed, or U64_MAX if unknown
+ * @first: first frame of the request
+ * @nr_slots: frames of the request
+ * @pos: the next frame to claim
+ * @held_end: one behind the highest frame claimed
+ * @stage: where hearth_io_run() goes on
+ * @ahead: readahead that the request's hits ask for
+ * @wait_mask: frames of one extent that this waits for
+ * @wait: link in &hearth_extent.waiters or &hearth_io.range_waiters
+ * @range_node: link in &hearth_cache.ranges
+ * @range_waiters: requests that wait for this range
+ * @range_active: no earlier range overlaps
+ * @slots: one per frame, or NULL if the cache is bypassed
+ * @inline_slots: for small requests
+ *
+ * What is not "set by the owner" or "result" belongs to the core.
+ */
+struct hearth_io {
+	struct hearth_cache *cache;
+	enum hearth_op op;
+	bool fua;
+	int nid;
+	struct hearth_span span;
+	u8 order;
+	int error;
+	u64 bad_offset;
+
+	u64 first;
+	u64 pos;
+	u64 held_end;
+	unsigned long nr_slots;
+	u8 stage;
+	bool range_active;
+	struct hearth_ahead ahead;
+	u16 wait_mask;
+	struct list_head wait;
+	struct list_head range_node;
+	struct list_head range_waiters;
+	struct hearth_slot *slots;
+	struct hearth_slot inline_slots[HEARTH_INLINE_SLOTS];
+};
+
+int hearth_core_init(void);
+void hearth_core_exit(void);
+
+struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p);
+void hearth_cache_free(struct hearth_cache *cache);
+
+bool hearth_cache_read_hits(struct hearth_cache *cache,
+			    struct hearth_span *span);
+void hearth_cache_set_ahead(struct hearth_cache *cache, u64 bytes);
+void hearth_io_submit(struct hearth_io *io);
+void hearth_io_run(struct hearth_io *io);
+void hearth_io_end(struct hearth_io *io, int error);
+
+bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
+			 u32 *ret_from, u32 *ret_to);
+u64 hearth_cache_count(const struct hearth_cache *cache, int nid,
+		       enum hearth_counter which);
+unsigned long hearth_cache_frames(const struct hearth_cache *cache, int nid);
+unsigned long hearth_cache_limit(const struct hearth_cache *cache, int nid);
+
+/**
+ * hearth_count() - add to a counter of a node
+ * @cache: the cache
+ * @nid: the home node that the event belongs to
+ * @which: the counter
+ * @n: how much
+ */
+static inline void hearth_count(struct hearth_cache *cache, int nid,
+				enum hearth_counter which, u64 n)
+{
+	this_cpu_add(cache->counters[nid * HEARTH_NR_COUNTERS + which], n);
+}
+
+/**
+ * hearth_cache_shard() - the node that indexes an address
+ * @cache: the cache
+ * @offset: byte offset in the LUN
+ *
+ * With HEARTH_HOME_STRIPE this is also the home of what lies there.
+ */
+static inline int hearth_cache_shard(const struct hearth_cache *cache,
+				     u64 offset)
+{
+	u32 slot;
+
+	div_u64_rem(offset >> cache->stripe_shift, cache->nr_stripe_slots,
+		    &slot);
+	return cache->stripe_map[slot];
+}
+
+/* The sectors of frame @frame (counted from the LUN's start) in the request. */
+static inline u8 hearth_io_sectors(const struct hearth_io *io, u64 frame)
+{
+	u64 start = frame << HEARTH_FRAME_SHIFT;
+	u64 end = start + HEARTH_FRAME_BYTES;
+	u64 from = max(start, io->span.offset);
+	u64 to = min(end, io->span.offset + io->span.len);
+
+	return from < to ? hearth_sector_mask(from - start, to - start) : 0;
+}
+
+/* The frames of extent @key in the request, as a mask. */
+static inline u16 hearth_io_frames(const struct hearth_io *io, u64 key)
+{
+	u64 base = key << HEARTH_EXTENT_SHIFT;
+	u64 from = max(base, io->first);
+	u64 to = min(base + HEARTH_EXTENT_FRAMES, io->first + io->nr_slots);
+
+	return from < to ? GENMASK(to - 1 - base, from - base) : 0;
+}
+
+#endif /* HEARTH_CORE_CACHE_H */

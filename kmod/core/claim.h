@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Claims: at most one backing I/O per frame, in arrival order.
+ */
+#ifndef HEARTH_CORE_CLAIM_H
+#define HEARTH_CORE_CLAIM_H
+
+#include "cache.h"
+
+/* Where hearth_io_run() goes on. */
+enum hearth_stage {
+	HEARTH_STAGE_CLAIM,	/* claim frames from @pos on */
+	HEARTH_STAGE_DRAIN,	/* a published range: wait for earlier claims */
+	HEARTH_STAGE_COMPLETE,	/* the backing I/O is over */
+};
+
+enum hearth_claim_result {
+	HEARTH_CLAIMED,
+	HEARTH_WAITS,		/* it will be run again; do not touch it */
+	HEARTH_NO_MEMORY,
+};
+
+enum hearth_claim_result hearth_claim_all(struct hearth_io *io);
+void hearth_claim_unlock(struct hearth_cache *cache, struct hearth_extent *ext,
+			 u16 mask)
+	__releases(&ext->lock);
+u16 hearth_claim_blocked(const struct hearth_extent *ext);
+void hearth_claim_run(struct list_head *woken);
+
+/* The request's slot for a frame of an extent. */
+static inline struct hearth_slot *hearth_io_slot(const struct hearth_io *io,
+						 u64 key, unsigned int index)
+{
+	return &io->slots[(key << HEARTH_EXTENT_SHIFT) + index - io->first];
+}
+
+#endif /* HEARTH_CORE_CLAIM_H */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Frames and extents: what the cache is made of, and the rules they live by.
+ *
+ * A *frame* is one cached page (4 KiB) of one LUN.  An *extent* is the index
+ * entry of 16 neighbouring frames (64 KiB of LUN), so that a large request
+ * does one look-up for 16 pages:
+ *
+ *     LUN    |  extent 0  |  extent 1  |  extent 2  | ...
+ *                            |
+ *     hash bucket -> extent: frames[0] .. frames[15]
+ *                               |
+ *                             frame: page, valid sectors, queue entry
+ *
+ * Validity is kept by sector (512 bytes): bit n of hearth_frame.valid says that
+ * sector n of the page holds what the LUN holds.
+ *
+ * The order rules
+ * ---------------
+ * What keeps device and cache from ever disagreeing:
+ *
+ *  1. A page of the cache is immutable.  Nobody stores into a page that a
+ *     frame points to; new contents come as a new page that replaces the old
+ *     one.  So whoever holds a reference reads a consistent page, also after
+ *     the command that it served has completed.
+ *  2. At most one backing I/O per frame is in flight, be it fill or write.
+ *     Who wants to start one claims the frame first (a bit of
+ *     hearth_extent.busy); who finds it claimed waits in arrival order.
+ *  3. Only the owner of the claim changes a frame's page and its valid bits.
+ *     Reclaim takes a frame away only while nobody claims it.
+ *  4. A fill makes valid only sectors that nobody made valid since it was
+ *     submitted, and hands out the frame's contents, not the device's.
+ *  5. A write makes its sectors valid when the device has acknowledged it,
+ *     and before the command is acknowledged.  If it fails, they become
+ *     invalid: nobody knows what the device holds.
+ *  6. A request claims its frames in ascending order and gives them back only
+ *     when it is done, so that requests cannot wait for each other in a ring.
+ *  7. What bypasses the cache (UNMAP, WRITE SAME, write-around, I/O for which
+ *     there is no memory) publishes a *range* instead.  A published range
+ *     stops every later claim within it, waits until the claims already there
+ *     are gone, runs alone, and takes away the valid bits of what it changed.
+ *     A request that holds a frame within the range already is let through:
+ *     the range waits for it anyway (see range.c for why nothing deadlocks).
+ *  8. Reads that hit take part in none of this: until the command that
+ *     changes a sector is acknowledged, they may return its old contents.
+ *
+ * Looking at a frame without a lock
+ * ---------------------------------
+ * hearth_frame_get_page() runs under RCU only.  It reads the frame's version,
+ * its valid bits and its page, takes a reference with get_page_unless_zero(),
+ * and then looks at the extent's slot and at the version again.
+ *
+ *   - Who changes page, valid bits or slot makes the version odd before and
+ *     even again after.  A look-up that finds it even and, at the end, the same
+ *     has seen what belongs together, and the contents that go with it.
+ *   - Frames come from a SLAB_TYPESAFE_BY_RCU cache: one may become a frame of
+ *     another extent while it is being looked at, and even come back.  The
+ *     version is never set back, so the last look finds that out.
+ *   - A page leaves its frame, then (full barrier) its reference count is
+ *     looked at; a look-up raises the count (full barrier), then looks at the
+ *     version again.  Either reclaim sees the extra reference and lets the
+ *     page go, or the look-up sees that the frame has changed.
+ *
+ * Lock order
+ * ----------
+ *   bucket (bit lock of a hash chain)
+ *     -> hearth_extent.lock
+ *          -> hearth_pool.lock
+ *          -> hearth_cache.range_lock
+ *
+ * All are plain spinlocks, taken in process context only.  No lock is held
+ * across an allocation, a copy of data, or the start of an I/O.
+ */
+#ifndef HEARTH_CORE_FRAME_H
+#define HEARTH_CORE_FRAME_H
+
+#include "deps.h"
+
+#define HEARTH_SECTOR_SHIFT	9
+#define HEARTH_FRAME_SHIFT	12
+#define HEARTH_FRAME_BYTES	4096U
+#define HEARTH_FRAME_SECTORS	(HEARTH_FRAME_BYTES >> HEARTH_SECTOR_SHIFT)
+#define HEARTH_FRAME_ALL	((u8)GENMASK(HEARTH_FRAME_SECTORS - 1, 0))
+
+#define HEARTH_EXTENT_SHIFT	4
+#define HEARTH_EXTENT_FRAMES	16U
+#define HEARTH_EXTENT_BYTES	(HEARTH_FRAME_BYTES << HEARTH_EXTENT_SHIFT)
+
+/* hearth_frame.freq saturates here: how many more rounds a hit earns */
+#define HEARTH_FREQ_MAX		3
+
+struct hearth_extent;
+
+/**
+ * enum hearth_queue - where a frame stands in its pool's replacement
+ * @HEARTH_QUEUE_SMALL: new, on probation
+ * @HEARTH_QUEUE_MAIN: has earned its place
+ * @HEARTH_QUEUE_NONE: in no queue: whoever took it out owns it
+ */
+enum hearth_queue {
+	HEARTH_QUEUE_SMALL,
+	HEARTH_QUEUE_MAIN,
+	HEARTH_NR_QUEUES,
+	HEARTH_QUEUE_NONE = HEARTH_NR_QUEUES
+};
+
+/**
+ * struct hearth_frame - one cached page of a LUN
+ * @page: the contents, or NULL; the frame owns one reference
+ * @extent: the extent whose slot @index points here
+ * @entry: link in the replacement queue @queue of pool @nid
+ * @version: odd while @page, @valid or the slot are being changed
+ * @nid: the home node: whose queue this is in, where its pages come from
+ * @valid: bit n: sector n of @page holds what the LUN holds
+ * @ahead: a hit here asks for what lies ahead, see readahead.c; 0: it does not
+ * @freq: hits since the replacement policy last looked, saturating
+ * @index: which of the extent's slots this is
+ * @queue: see enum hearth_queue (pool lock)
+ * @born: the pool's count of insertions when this was inserted
+ *
+ * @page and @valid are changed by the owner of the claim, under the extent's
+ * lock, and are read without one.
+ */
+struct hearth_frame {
+	struct page *page;
+	struct hearth_extent *extent;
+	struct list_head entry;
+	u32 version;
+	u16 nid;
+	u8 valid;
+	u8 freq;
+	u8 ahead;
+	u8 index;
+	u8 queue;
+	u32 born;
+};
+
+/**
+ * struct hearth_extent - the index entry of 16 neighbouring frames
+ * @hash: link in the bucket's chain
+ * @key: byte offset in the LUN, divided by HEARTH_EXTENT_BYTES
+ * @lock: protects everything below, and who may claim a frame
+ * @busy: bit n: frame n is claimed
+ * @nr_frames: slots in use
+ * @dead: taken out of the index; look it up again
+ * @waiters: requests that wait for claims, in arrival order
+ * @rcu: frees it (@waiters is empty then)
+ * @frames: the slots; set and cleared under @lock, read under RCU
+ */
+struct hearth_extent {
+	struct hlist_bl_node hash;
+	u64 key;
+	spinlock_t lock;	/* of all that follows */
+	u16 busy;
+	u8 nr_frames;
+	bool dead;
+	union {
+		struct list_head waiters;
+		struct rcu_head rcu;
+	};
+	struct hearth_frame *frames[HEARTH_EXTENT_FRAMES];
+};
+
+/**
+ * hearth_sector_mask() - the sectors of a frame that a byte range touches
+ * @from: first byte within the frame
+ * @to: first byte behind the range, at most 4096
+ *
+ * Return: a mask as in hearth_frame.valid, of every sector that is touched.
+ */
+static inline u8 hearth_sector_mask(u32 from, u32 to)
+{
+	if (from >= to)
+		return 0;
+	return GENMASK((to - 1) >> HEARTH_SECTOR_SHIFT,
+		       from >> HEARTH_SECTOR_SHIFT);
+}
+
+/**
+ * hearth_frame_change_begin() - page, valid bits or slot are about to change
+ * @frame: the frame
+ *
+ * Context: Under the extent's lock.
+ */
+static inline void hearth_frame_change_begin(struct hearth_frame *frame)
+{
+	WRITE_ONCE(frame->version, frame->version + 1);
+	smp_wmb();	/* pairs with the acquires in hearth_frame_get_page() */
+}
+
+/* The change is complete. */
+static inline void hearth_frame_change_end(struct hearth_frame *frame)
+{
+	/* pairs with the acquire in hearth_frame_get_page() */
+	smp_store_release(&frame->version, frame->version + 1);
+}
+
+struct page *hearth_frame_get_page(struct hearth_extent *ext,
+				   unsigned int index, u8 need, u8 *ret_ahead);
+
+#endif /* HEARTH_CORE_FRAME_H */

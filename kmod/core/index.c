@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hash tables of extents, one per pool.
+ *
+ * An address belongs to the table of its shard (hearth_cache_shard()), on
+ * whose node table and extents lie.  Look-ups walk a chain under RCU.  Chains
+ * change under the bit lock of their bucket.  An extent leaves the index when
+ * it is empty and idle; it is marked dead under its own lock, so that whoever
+ * found it before and locks it now knows to look again.
+ */
+#include "cache.h"
+#include "index.h"
+#include "pool.h"
+
+static struct kmem_cache *extent_slab;
+
+int hearth_index_init(void)
+{
+	extent_slab = kmem_cache_create("hearth_extent",
+					sizeof(struct hearth_extent), 0, 0,
+					NULL);
+	return extent_slab ? 0 : -ENOMEM;
+}
+
+void hearth_index_exit(void)
+{
+	rcu_barrier();	/* free_extent_rcu() */
+	kmem_cache_destroy(extent_slab);
+}
+
+static void free_extent_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(extent_slab,
+			container_of(rcu, struct hearth_extent, rcu));
+}
+
+static struct hlist_bl_head *bucket_of(struct hearth_cache *cache, u64 key)
+{
+	u64 offset = key * HEARTH_EXTENT_BYTES;
+	struct hearth_pool *pool;
+
+	pool = cache->pools[hearth_cache_shard(cache, offset)];
+	return &pool->buckets[hash_64(key, pool->hash_bits)];
+}
+
+static struct hearth_extent *find_in(struct hlist_bl_head *bucket, u64 key)
+{
+	struct hearth_extent *ext;
+	struct hlist_bl_node *node;
+
+	hlist_bl_for_each_entry_rcu(ext, node, bucket, hash) {
+		if (ext->key == key)
+			return ext;
+	}
+	return NULL;
+}
+
+/**
+ * hearth_extent_find() - look an extent up
+ * @cache: the cache
+ * @key: which
+ *
+ * Context: Under rcu_read_lock(), as long as the result is used.
+ * Return: The extent or NULL.
+ */
+struct hearth_extent *hearth_extent_find(struct hearth_cache *cache, u64 key)
+{
+	return find_in(bucket_of(cache, key), key);
+}
+
+static struct hearth_extent *lock_if_there(struct hearth_cache *cache, u64 key)
+{
+	struct hearth_extent *ext;
+
+	rcu_read_lock();
+	ext = hearth_extent_find(cache, key);
+	if (ext) {
+		spin_lock(&ext->lock);
+		if (ext->dead) {
+			spin_unlock(&ext->lock);
+			ext = NULL;
+		}
+	}
+	rcu_read_unlock();
+	return ext;
+}
+
+/* Adds an empty extent unless somebody else did meanwhile. */
+static bool add_extent(struct hearth_cache *cache, u64 key)
+{
+	int nid = hearth_cache_shard(cache, key * HEARTH_EXTENT_BYTES);
+	struct hlist_bl_head *bucket = bucket_of(cache, key);
+	struct hearth_extent *ext;
+
+	ext = kmem_cache_alloc_node(extent_slab,
+				    GFP_NOIO | __GFP_NOWARN | __GFP_ZERO, nid);
+	if (!ext)
+		return false;
+	ext->key = key;
+	spin_lock_init(&ext->lock);
+	INIT_LIST_HEAD(&ext->waiters);
+
+	hlist_bl_lock(bucket);
+	if (find_in(bucket, key)) {
+		hlist_bl_unlock(bucket);
+		kmem_cache_free(extent_slab, ext);
+		return true;
+	}
+	hlist_bl_add_head_rcu(&ext->hash, bucket);
+	hlist_bl_unlock(bucket);
+	return true;
+}
+
+/**
+ * hearth_extent_lock() - find or make an extent, and lock it
+ * @cache: the cache
+ * @key: which
+ *
+ * Context: Process context, no lock held; waits for no I/O.
+ * Return: The extent with its lock held, or NULL if there is no memory.
+ */
+struct hearth_extent *hearth_extent_lock(struct hearth_cache *cache, u64 key)
+{
+	struct hearth_extent *ext;
+
+	for (;;) {
+		ext = lock_if_there(cache, key);
+		if (ext)
+			return ext;
+		if (!add_extent(cache, key))
+			return NULL;
+	}
+}
+
+static bool is_idle(const struct hearth_extent *ext)
+{
+	return !ext->nr_frames && !ext->busy && list_empty(&ext->waiters);
+}
+
+/**
+ * hearth_extent_reap() - take an extent out of the index if it is of no use
+ * @cache: the cache
+ * @ext: an extent that was seen empty
+ *
+ * Context: Under the rcu_read_lock() that was held when the extent was last
+ * known to be in use; no other lock held.
+ */
+void hearth_extent_reap(struct hearth_cache *cache, struct hearth_extent *ext)
+{
+	struct hlist_bl_head *bucket = bucket_of(cache, ext->key);
+	bool reap;
+
+	hlist_bl_lock(bucket);
+	spin_lock(&ext->lock);
+	reap = !ext->dead && is_idle(ext);
+	if (reap) {
+		ext->dead = true;
+		hlist_bl_del_rcu(&ext->hash);
+	}
+	spin_unlock(&ext->lock);
+	hlist_bl_unlock(bucket);
+	if (reap)
+		call_rcu(&ext->rcu, free_extent_rcu);
+}
+
+static bool visit_bucket(struct hlist_bl_head *bucket, u64 first, u64 last,
+			 hearth_extent_fn fn, void *arg)
+{
+	struct hlist_bl_node *node;
+	struct hearth_extent *ext;
+	bool stop = false;
+
+	hlist_bl_lock(bucket);
+	hlist_bl_for_each_entry(ext, node, bucket, hash) {
+		if (ext->key < first || ext->key > last)
+			continue;
+		spin_lock(&ext->lock);
+		stop = fn(ext, arg);
+		spin_unlock(&ext->lock);
+		if (stop)
+			break;
+	}
+	hlist_bl_unlock(bucket);
+	return stop;
+}
+
+static bool visit_all(struct hearth_cache *cache, u64 first, u64 last,
+		      hearth_extent_fn fn, void *arg)
+{
+	struct hearth_pool *pool;
+	unsigned long i;
+	int nid;
+
+	for_each_node(nid) {
+		pool = cache->pools[nid];
+		for (i = 0; pool && i < 1UL << pool->hash_bits; i++) {
+			if (visit_bucket(&pool->buckets[i], first, last, fn,
+					 arg))
+				return true;
+			if (!(i % 1024))
+				cond_resched();
+		}
+	}
+	return false;
+}
+
+/**
+ * hearth_index_walk() - visit the extents of a range, in no certain order
+ * @cache: the cache
+ * @first: first key
+ * @last: last key
+ * @fn: what to do; called under the locks of bucket and extent
+ * @arg: for @fn
+ *
+ * An extent that comes or goes meanwhile may or may not be visited; if it is
+ * not, whoever makes it sees all that the caller did before.
+ *
+ * Context: Process context, no lock held.
+ * Return: true if @fn ended the walk.
+ */
+bool hearth_index_walk(struct hearth_cache *cache, u64 first, u64 last,
+		       hearth_extent_fn fn, void *arg)
+{
+	unsigned long nr_buckets = 0;
+	int nid;
+	u64 key;
+
+	for_each_node(nid) {
+		if (cache->pools[nid])
+			nr_buckets += 1UL << cache->pools[nid]->hash_bits;
+	}
+	if (last - first >= nr_buckets)
+		return visit_all(cache, first, last, fn, arg);
+	for (key = first; key <= last; key++) {
+		if (visit_bucket(bucket_of(cache, key), key, key, fn, arg))
+			return true;
+	}
+	return false;
+}
+
+static void empty_extent(struct hearth_cache *cache, struct hearth_extent *ext)
+{
+	unsigned int i;
+
+	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
+		struct hearth_frame *frame = ext->frames[i];
+
+		if (!frame)
+			continue;
+		if (frame->page)
+			put_page(frame->page);
+		hearth_frame_free(frame);
+	}
+	kmem_cache_free(extent_slab, ext);
+}
+
+/**
+ * hearth_index_empty() - drop everything, at the end of a cache's life
+ * @cache: the cache; no request is under way and none will come
+ *
+ * Context: Process context.
+ */
+void hearth_index_empty(struct hearth_cache *cache)
+{
+	struct hlist_bl_node *node, *next;
+	struct hearth_extent *ext;
+	struct hearth_pool *pool;
+	unsigned long i;
+	int nid;
+
+	for_each_node(nid) {
+		pool = cache->pools[nid];
+		for (i = 0; pool && i < 1UL << pool->hash_bits; i++) {
+			hlist_bl_for_each_entry_safe(ext, node, next,
+						     &pool->buckets[i], hash)
+				empty_extent(cache, ext);
+			cond_resched();
+		}
+	}
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Replacement by S3-FIFO (Yang et al., "FIFO queues are all you need for cache
+ * eviction", SOSP 2023).
+ *
+ *     new ------------> small (1/5) --------- hit? ------------> main (the rest)
+ *                         |  no                                 ^   |  ^
+ *                         v                                     |   |  | hit?
+ *                     evicted, --- comes back soon? ------------'   |  | again,
+ *                     a ghost                                       v  | freq / 2
+ *                                                             evicted -'
+ *
+ * Most blocks of a scan are never asked for again: they pass through the small
+ * queue without displacing anything from main.  What was judged too early is
+ * remembered as a ghost and goes to main when it returns.  A hit moves nothing
+ * and takes no lock.
+ *
+ * The paper's parameters (a small queue of 1/10, two hits to leave it) lose up
+ * to 2 points of hit ratio to LRU while what is popular changes; these lose
+ * less than one and give up one elsewhere (tests/bench/hit-ratio.c).
+ *
+ * Ghosts are fingerprints of addresses in a hash table of short rows.  Each
+ * carries the time of its entry, counted in ghosts; it counts for as many later
+ * ghosts as main has frames.  A row that is full loses its oldest entry.
+ */
+#include "policy.h"
+
+#define SMALL_SHARE	5	/* the small queue has 1/5 of the frames */
+#define PROMOTE_FREQ	1	/* hits that lead from small to main */
+#define GHOST_WAYS	4
+
+/* A victim is found, hit or not, after this many second chances. */
+#define MAX_CHANCES	64
+
+/**
+ * hearth_policy_init() - make the queues of a pool
+ * @policy: the queues
+ * @max_frames: how many frames the pool may have
+ * @nid: the pool's node
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int hearth_policy_init(struct hearth_policy *policy, unsigned long max_frames,
+		       int nid)
+{
+	unsigned int i;
+
+	for (i = 0; i < HEARTH_NR_QUEUES; i++)
+		INIT_LIST_HEAD(&policy->queues[i]);
+	policy->max_small = max_frames / SMALL_SHARE;
+	policy->ghost_life = max_frames - policy->max_small;
+	policy->ghost_bits = ilog2(max(max_frames, 16UL) - 1) + 1;
+	policy->ghosts = kvzalloc_node(sizeof(*policy->ghosts) <<
+				       policy->ghost_bits, GFP_KERNEL, nid);
+	return policy->ghosts ? 0 : -ENOMEM;
+}
+
+/**
+ * hearth_policy_exit() - undo hearth_policy_init()
+ * @policy: the queues
+ */
+void hearth_policy_exit(struct hearth_policy *policy)
+{
+	kvfree(policy->ghosts);
+}
+
+/* A fingerprint of the frame's address, and where it belongs in the table. */
+static u64 *ghost_row(struct hearth_policy *policy,
+		      const struct hearth_frame *frame, u32 *ret_print)
+{
+	u64 address = (frame->extent->key << HEARTH_EXTENT_SHIFT) +
+		      frame->index;
+	/* not hash_64(), which returns 32 bits whatever it is asked for */
+	u64 hash = address * GOLDEN_RATIO_64;
+
+	*ret_print = (u32)hash | 1;	/* an empty entry has print 0 */
+	return &policy->ghosts[(hash >> (64 - policy->ghost_bits)) &
+			       ~(u64)(GHOST_WAYS - 1)];
+}
+
+static u32 ghost_age(const struct hearth_policy *policy, u64 ghost)
+{
+	return policy->ghost_clock - (u32)ghost;
+}
+
+/* An entry of the ghost table: fingerprint above, time of entry below. */
+static void add_ghost(struct hearth_policy *policy,
+		      const struct hearth_frame *frame)
+{
+	u32 print;
+	u64 *row = ghost_row(policy, frame, &print);
+	u64 *oldest = row;
+	unsigned int i;
+
+	for (i = 1; i < GHOST_WAYS && *oldest; i++) {
+		if (!row[i] ||
+		    ghost_age(policy, row[i]) > ghost_age(policy, *oldest))
+			oldest = &row[i];
+	}
+	*oldest = (u64)print << 32 | policy->ghost_clock++;
+}
+
+/* Whether the frame's address was given up lately; forgets it if so. */
+static bool take_ghost(struct hearth_policy *policy,
+		       const struct hearth_frame *frame)
+{
+	u32 print;
+	u64 *row = ghost_row(policy, frame, &print);
+	unsigned int i;
+
+	for (i = 0; i < GHOST_WAYS; i++) {
+		if (row[i] >> 32 == print &&
+		    ghost_age(policy, row[i]) <= policy->ghost_life) {
+			row[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void enqueue(struct hearth_policy *policy, struct hearth_frame *frame,
+		    enum hearth_queue queue)
+{
+	list_add(&frame->entry, &policy->queues[queue]);
+	policy->nr[queue]++;
+	frame->queue = queue;
+}
+
+static void dequeue(struct hearth_policy *policy, struct hearth_frame *frame)
+{
+	list_del(&frame->entry);
+	policy->nr[frame->queue]--;
+	frame->queue = HEARTH_QUEUE_NONE;
+}
+
+/**
+ * hearth_policy_insert() - put a frame in as the youngest
+ * @policy: the queues
+ * @frame: a frame that is in no queue, but has its extent
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_insert(struct hearth_policy *policy,
+			  struct hearth_frame *frame)
+{
+	frame->born = policy->nr_inserted;
+	WRITE_ONCE(policy->nr_inserted, policy->nr_inserted + 1);
+	enqueue(policy, frame, take_ghost(policy, frame) ? HEARTH_QUEUE_MAIN :
+							   HEARTH_QUEUE_SMALL);
+}
+
+/**
+ * hearth_policy_return() - put a victim back that could not go
+ * @policy: the queues
+ * @frame: what hearth_policy_victim() returned
+ *
+ * It is claimed, so it is of use.
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_return(struct hearth_policy *policy,
+			  struct hearth_frame *frame)
+{
+	enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+}
+
+/**
+ * hearth_policy_demote() - have a frame go soon
+ * @policy: the queues
+ * @frame: a frame with nothing in it; nothing happens if it is not queued
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_demote(struct hearth_policy *policy,
+			  struct hearth_frame *frame)
+{
+	WRITE_ONCE(frame->freq, 0);
+	if (frame->queue != HEARTH_QUEUE_NONE)
+		list_move_tail(&frame->entry, &policy->queues[frame->queue]);
+}
+
+/**
+ * hearth_policy_renew() - a frame with nothing in it has got a page again
+ * @policy: the queues
+ * @frame: the frame; nothing happens if it is not queued
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_renew(struct hearth_policy *policy,
+			 struct hearth_frame *frame)
+{
+	if (frame->queue == HEARTH_QUEUE_NONE)
+		return;
+	dequeue(policy, frame);
+	hearth_policy_insert(policy, frame);
+}
+
+static struct hearth_frame *oldest(struct hearth_policy *policy,
+				   enum hearth_queue queue)
+{
+	return list_last_entry(&policy->queues[queue], struct hearth_frame,
+			       entry);
+}
+
+/* The small queue's tail, unless it has earned a place in main. */
+static struct hearth_frame *victim_of_small(struct hearth_policy *policy,
+					    bool last_chance)
+{
+	struct hearth_frame *frame = oldest(policy, HEARTH_QUEUE_SMALL);
+
+	dequeue(policy, frame);
+	if (READ_ONCE(frame->freq) >= PROMOTE_FREQ && !last_chance) {
+		WRITE_ONCE(frame->freq, 0);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+		return NULL;
+	}
+	if (READ_ONCE(frame->page))
+		add_ghost(policy, frame);
+	return frame;
+}
+
+/* Main's tail, unless it was hit since it was last looked at. */
+static struct hearth_frame *victim_of_main(struct hearth_policy *policy,
+					   bool last_chance)
+{
+	struct hearth_frame *frame = oldest(policy, HEARTH_QUEUE_MAIN);
+	u8 freq = READ_ONCE(frame->freq);
+
+	dequeue(policy, frame);
+	if (freq && !last_chance) {
+		WRITE_ONCE(frame->freq, freq / 2);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+		return NULL;
+	}
+	return frame;
+}
+
+/**
+ * hearth_policy_victim() - take the frame that should go
+ * @policy: the queues
+ *
+ * The caller owns the frame: it frees it or hands it to
+ * hearth_policy_return().
+ *
+ * Context: Under the pool's lock.
+ * Return: The frame, no longer queued, or NULL if there is none.
+ */
+struct hearth_frame *hearth_policy_victim(struct hearth_policy *policy)
+{
+	struct hearth_frame *frame = NULL;
+	int chances;
+
+	for (chances = 0; !frame; chances++) {
+		unsigned long nr_small = policy->nr[HEARTH_QUEUE_SMALL];
+		unsigned long nr_main = policy->nr[HEARTH_QUEUE_MAIN];
+		bool last_chance = chances >= MAX_CHANCES;
+
+		if (nr_small && (nr_small > policy->max_small || !nr_main))
+			frame = victim_of_small(policy, last_chance);
+		else if (nr_main)
+			frame = victim_of_main(policy, last_chance);
+		else
+			break;
+	}
+	return frame;
+}

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages and frames of one node: taking, reclaiming, giving back.
+ *
+ * A page comes from the request itself, if that can spare it; else from the
+ * pool's free list, from the node while the pool is below its limit, or from the
+ * frame that the replacement policy gives up.
+ * Nobody waits here: who gets no page goes past the cache.
+ */
+#include "cache.h"
+#include "index.h"
+#include "pool.h"
+
+/* Free pages that are kept for reuse; what is above goes back to the node. */
+#define KEEP_FREE	256
+
+/* Claimed frames that reclaim passes over before it gives up. */
+#define MAX_CLAIMED	32
+
+static struct kmem_cache *frame_slab;
+
+/* Once per piece of memory, however often it becomes a frame. */
+static void construct_frame(void *frame)
+{
+	((struct hearth_frame *)frame)->version = 0;
+}
+
+int hearth_frames_init(void)
+{
+	frame_slab = kmem_cache_create("hearth_frame",
+				       sizeof(struct hearth_frame), 0,
+				       SLAB_TYPESAFE_BY_RCU, construct_frame);
+	return frame_slab ? 0 : -ENOMEM;
+}
+
+void hearth_frames_exit(void)
+{
+	kmem_cache_destroy(frame_slab);
+}
+
+/**
+ * hearth_frame_alloc() - get an empty frame
+ * @nid: the home node; its own state lies there too
+ *
+ * Only what no lock-free look-up reads is initialised here: the memory may be
+ * the frame that such a look-up is still holding.  The rest is set when the
+ * frame is installed.
+ *
+ * Context: Process context, waits for no I/O.
+ * Return: The frame, in no queue, or NULL.
+ */
+struct hearth_frame *hearth_frame_alloc(int nid)
+{
+	struct hearth_frame *frame;
+
+	frame = kmem_cache_alloc_node(frame_slab, GFP_NOIO | __GFP_NOWARN, nid);
+	if (!frame)
+		return NULL;
+	WRITE_ONCE(frame->page, NULL);
+	WRITE_ONCE(frame->valid, 0);
+	WRITE_ONCE(frame->freq, 0);
+	WRITE_ONCE(frame->ahead, 0);
+	frame->nid = nid;
+	frame->queue = HEARTH_QUEUE_NONE;
+	return frame;
+}
+
+/* Frees a frame that is in no slot and no queue. */
+void hearth_frame_free(struct hearth_frame *frame)
+{
+	if (frame)
+		kmem_cache_free(frame_slab, frame);
+}
+
+/**
+ * hearth_frame_get_page() - look at a frame without a lock
+ * @ext: its extent
+ * @index: which slot
+ * @need: the sectors that must be valid
+ * @ret_ahead: set to the frame's mark, which is cleared, if it has one
+ *
+ * See frame.h for the barriers.
+ *
+ * Context: Under rcu_read_lock() or the extent's lock.
+ * Return: The page with a reference of its own, or NULL if @need is not there.
+ */
+struct page *hearth_frame_get_page(struct hearth_extent *ext,
+				   unsigned int index, u8 need, u8 *ret_ahead)
+{
+	struct hearth_frame *frame = READ_ONCE(ext->frames[index]);
+	struct page *page;
+	u32 version;
+
+	if (!frame)
+		return NULL;
+	/* pairs with the release in hearth_frame_change_end() */
+	version = smp_load_acquire(&frame->version);
+	page = READ_ONCE(frame->page);
+	if (version & 1 || !page || need & ~READ_ONCE(frame->valid) ||
+	    !get_page_unless_zero(page))
+		return NULL;
+	/* the slot before the version; pairs with hearth_frame_change_begin() */
+	if (smp_load_acquire(&ext->frames[index]) != frame ||
+	    READ_ONCE(frame->version) != version) {
+		put_page(page);
+		return NULL;
+	}
+	hearth_policy_touch(frame);
+	if (READ_ONCE(frame->ahead))
+		*ret_ahead = xchg(&frame->ahead, 0);
+	return page;
+}
+
+/**
+ * hearth_pool_alloc() - make a node's share of a cache
+ * @cache: the cache
+ * @nid: the node
+ * @max_pages: how many frames may live there
+ *
+ * Return: The pool, or NULL if there is no memory for its index.
+ */
+struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
+				      unsigned long max_pages)
+{
+	struct hearth_pool *pool;
+
+	pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, nid);
+	if (!pool)
+		return NULL;
+	pool->cache = cache;
+	pool->nid = nid;
+	pool->max_pages = max_pages;
+	spin_lock_init(&pool->lock);
+	INIT_LIST_HEAD(&pool->free);
+	pool->hash_bits = max(6, ilog2(max_pages) - 1);
+	pool->buckets = kvzalloc_node(sizeof(*pool->buckets) << pool->hash_bits,
+				      GFP_KERNEL, nid);
+	if (hearth_policy_init(&pool->policy, max_pages, nid) ||
+	    !pool->buckets) {
+		hearth_pool_free(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+/**
+ * hearth_pool_free() - give a node's share back
+ * @pool: the pool; no request is under way
+ *
+ * Context: Process context.
+ */
+void hearth_pool_free(struct hearth_pool *pool)
+{
+	struct page *page, *next;
+
+	if (!pool)
+		return;
+	list_for_each_entry_safe(page, next, &pool->free, lru) {
+		list_del(&page->lru);
+		put_page(page);
+	}
+	hearth_policy_exit(&pool->policy);
+	kvfree(pool->buckets);
+	kfree(pool);
+}
+
+static struct page *pop_free_page(struct hearth_pool *pool)
+{
+	struct page *page;
+
+	lockdep_assert_held(&pool->lock);
+	page = list_first_entry(&pool->free, struct page, lru);
+	list_del(&page->lru);
+	pool->nr_free--;
+	return page;
+}
+
+/* A page from the free list or the node; NULL at the limit. */
+static struct page *take_page(struct hearth_pool *pool)
+{
+	struct page *page = NULL;
+	bool may_grow;
+
+	spin_lock(&pool->lock);
+	if (pool->nr_free)
+		page = pop_free_page(pool);
+	may_grow = !page && pool->nr_pages < pool->max_pages;
+	if (may_grow)
+		pool->nr_pages++;
+	spin_unlock(&pool->lock);
+
+	if (!may_grow)
+		return page;
+	page = hearth_page_alloc(pool->nid);
+	if (!page) {
+		spin_lock(&pool->lock);
+		pool->nr_pages--;
+		spin_unlock(&pool->lock);
+	}
+	return page;
+}
+
+/* Empties the frame's slot; returns whether that was the extent's last. */
+static bool take_out(struct hearth_extent *ext, struct hearth_frame *frame,
+		     struct page **ret_page)
+{
+	lockdep_assert_held(&ext->lock);
+	*ret_page = frame->page;
+	hearth_frame_change_begin(frame);
+	WRITE_ONCE(ext->frames[frame->index], NULL);
+	WRITE_ONCE(frame->valid, 0);
+	WRITE_ONCE(frame->page, NULL);
+	hearth_frame_change_end(frame);
+	return --ext->nr_frames == 0;
+}
+
+/*
+ * Takes a frame that is in no queue out of its slot, unless it is claimed.  Its
+ * page is ours then.  The extent is there: only reclaim empties slots.
+ */
+static bool retract_frame(struct hearth_cache *cache,
+			  struct hearth_frame *frame, struct page **ret_page)
+{
+	struct hearth_extent *ext = frame->extent;
+	unsigned int index = frame->index;
+	bool claimed, empty = false;
+
+	rcu_read_lock();	/* keeps ext for hearth_extent_reap() */
+	spin_lock(&ext->lock);
+	claimed = ext->busy & BIT(index);
+	if (!claimed)
+		empty = take_out(ext, frame, ret_page);
+	spin_unlock(&ext->lock);
+	if (empty)
+		hearth_extent_reap(cache, ext);
+	rcu_read_unlock();
+	return !claimed;
+}
+
+/*
+ * Gets a page of the pool by giving up a frame.  A frame that holds no page
+ * (its sectors were discarded) yields none: its page is in the free list.
+ */
+static struct page *evict_page(struct hearth_cache *cache,
+			       struct hearth_pool *pool)
+{
+	struct hearth_frame *frame;
+	struct page *page;
+	int claimed = 0;
+
+	while (claimed < MAX_CLAIMED) {
+		spin_lock(&pool->lock);
+		frame = hearth_policy_victim(&pool->policy);
+		spin_unlock(&pool->lock);
+		if (!frame)
+			return NULL;
+		if (!retract_frame(cache, frame, &page)) {
+			spin_lock(&pool->lock);
+			hearth_policy_return(&pool->policy, frame);
+			spin_unlock(&pool->lock);
+			claimed++;
+			continue;
+		}
+		hearth_frame_free(frame);
+		if (page) {
+			hearth_count(cache, pool->nid, HEARTH_EVICTIONS, 1);
+			hearth_pool_put_page(cache, page);
+		}
+		page = take_page(pool);
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+static struct page *take_page_elsewhere(struct hearth_cache *cache, int nid)
+{
+	struct page *page = NULL;
+	int other;
+
+	for_each_node(other) {
+		if (other == nid || !cache->pools[other])
+			continue;
+		page = take_page(cache->pools[other]);
+		if (page)
+			break;
+	}
+	return page;
+}
+
+/* Makes room for a page from outside if none has to be evicted for it. */
+static bool adopt_page(struct hearth_pool *pool)
+{
+	struct page *surplus = NULL;
+	bool adopt = true;
+
+	spin_lock(&pool->lock);
+	if (pool->nr_pages < pool->max_pages)
+		pool->nr_pages++;
+	else if (pool->nr_free)
+		surplus = pop_free_page(pool);
+	else
+		adopt = false;
+	spin_unlock(&pool->lock);
+	if (surplus)
+		put_page(surplus);
+	return adopt;
+}
+
+/**
+ * hearth_pool_get_page() - get a page for a frame
+ * @cache: the cache
+ * @nid: the node it should come from; one that has a pool
+ * @offered: a page of that node that the cache may have, or NULL
+ * @may_spill: take another node's unused share before evicting from this one
+ *
+ * An offered page is taken rather than one allocated; the cache gets a
+ * reference of its own.
+ *
+ * Context: Process context, no lock held, waits for no I/O.
+ * Return: A page; its contents are those of @offered or undefined.  NULL if
+ * every frame is claimed or the node has no memory.
+ */
+struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
+				  struct page *offered, bool may_spill)
+{
+	struct hearth_pool *pool = cache->pools[nid];
+	struct page *page = NULL;
+
+	if (offered && adopt_page(pool)) {
+		get_page(offered);
+		return offered;
+	}
+	if (!offered)
+		page = take_page(pool);
+	if (!page && may_spill)
+		page = take_page_elsewhere(cache, nid);
+	if (page)
+		return page;
+	page = evict_page(cache, pool);
+	if (page && offered) {
+		put_page(page);
+		get_page(offered);
+		return offered;
+	}
+	return page;
+}
+
+/**
+ * hearth_pool_put_page() - give up a page of the cache
+ * @cache: the cache
+ * @page: a page that no frame points to any more; may be NULL
+ *
+ * It is reused unless somebody else still reads it: then it leaves the cache
+ * and the last reader frees it.
+ *
+ * Context: Any number of extent locks may be held.
+ */
+void hearth_pool_put_page(struct hearth_cache *cache, struct page *page)
+{
+	struct hearth_pool *pool;
+	bool keep;
+
+	if (!page)
+		return;
+	pool = cache->pools[page_to_nid(page)];
+	/* pairs with get_page_unless_zero() in hearth_frame_get_page() */
+	smp_mb();
+	spin_lock(&pool->lock);
+	keep = page_ref_count(page) == 1 && pool->nr_free < KEEP_FREE;
+	if (keep) {
+		list_add(&page->lru, &pool->free);
+		pool->nr_free++;
+	} else {
+		pool->nr_pages--;
+	}
+	spin_unlock(&pool->lock);
+	if (!keep)
+		put_page(page);
+}
+
+/* Puts a frame that was just installed into its queue. */
+void hearth_pool_insert(struct hearth_cache *cache, struct hearth_frame *frame)
+{
+	struct hearth_pool *pool = cache->pools[frame->nid];
+
+	spin_lock(&pool->lock);
+	hearth_policy_insert(&pool->policy, frame);
+	spin_unlock(&pool->lock);
+}
+
+/* The same for a frame that was there, but had no page. */
+void hearth_pool_renew(struct hearth_cache *cache, struct hearth_frame *frame)
+{
+	struct hearth_pool *pool = cache->pools[frame->nid];
+
+	spin_lock(&pool->lock);
+	hearth_policy_renew(&pool->policy, frame);
+	spin_unlock(&pool->lock);
+}
+
+/**
+ * hearth_frame_drop() - forget sectors of a frame
+ * @cache: the cache
+ * @frame: the frame, or NULL; claimed, or in a range that runs alone
+ * @sectors: which
+ *
+ * A frame that holds nothing any more gives its page back and is reclaimed
+ * first.
+ *
+ * Context: Under the extent's lock.
+ */
+void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
+		       u8 sectors)
+{
+	struct hearth_pool *pool;
+	struct page *page;
+
+	if (!frame)
+		return;
+	lockdep_assert_held(&frame->extent->lock);
+	page = frame->page;
+	hearth_frame_change_begin(frame);
+	WRITE_ONCE(frame->valid, frame->valid & ~sectors);
+	if (!frame->valid)
+		WRITE_ONCE(frame->page, NULL);
+	hearth_frame_change_end(frame);
+	if (frame->valid || !page)
+		return;
+	hearth_pool_put_page(cache, page);
+	pool = cache->pools[frame->nid];
+	spin_lock(&pool->lock);
+	hearth_policy_demote(&pool->policy, frame);
+	spin_unlock(&pool->lock);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The share of one NUMA node in a cache: its pages, its part of the index and
+ * its replacement queue, all in that node's memory.
+ */
+#ifndef HEARTH_CORE_POOL_H
+#define HEARTH_CORE_POOL_H
+
+#include "policy.h"
+
+struct hearth_cache;
+
+/**
+ * struct hearth_pool - one node's share of a cache
+ * @cache: whose share
+ * @nid: the node
+ * @hash_bits: log2 of the number of buckets
+ * @buckets: chains of extents, see index.c
+ * @lock: protects everything below
+ * @policy: the frames that live here, in the order in which they go
+ * @free: pages for reuse (linked by page->lru)
+ * @nr_free: length of @free
+ * @nr_pages: pages taken from the node, @free included
+ * @max_pages: limit of @nr_pages
+ */
+struct hearth_pool {
+	struct hearth_cache *cache;
+	int nid;
+	unsigned int hash_bits;
+	struct hlist_bl_head *buckets;
+
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	struct hearth_policy policy;
+	struct list_head free;
+	unsigned long nr_free;
+	unsigned long nr_pages;
+	unsigned long max_pages;
+};
+
+struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
+				      unsigned long max_pages);
+void hearth_pool_free(struct hearth_pool *pool);
+
+struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
+				  struct page *offered, bool may_spill);
+void hearth_pool_put_page(struct hearth_cache *cache, struct page *page);
+void hearth_pool_insert(struct hearth_cache *cache, struct hearth_frame *frame);
+void hearth_pool_renew(struct hearth_cache *cache, struct hearth_frame *frame);
+
+int hearth_frames_init(void);
+void hearth_frames_exit(void);
+struct hearth_frame *hearth_frame_alloc(int nid);
+void hearth_frame_free(struct hearth_frame *frame);
+void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
+		       u8 sectors);
+
+#endif /* HEARTH_CORE_POOL_H */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading and unloading, in mirrored order.
+ */
+#include <linux/module.h>
+
+#include "backstore.h"
+#include "hearth.h"
+
+static int __init hearth_init(void)
+{
+	int ret;
+
+	ret = hearth_core_init();
+	if (ret)
+		return ret;
+	ret = hearth_command_init();
+	if (ret)
+		goto out_core;
+	ret = hearth_dispatch_init();
+	if (ret)
+		goto out_command;
+	ret = hearth_stats_init();
+	if (ret)
+		goto out_dispatch;
+	ret = hearth_backstore_init();
+	if (ret)
+		goto out_stats;
+	return 0;
+
+out_stats:
+	hearth_stats_exit();
+out_dispatch:
+	hearth_dispatch_exit();
+out_command:
+	hearth_command_exit();
+out_core:
+	hearth_core_exit();
+	return ret;
+}
+
+static void __exit hearth_exit(void)
+{
+	hearth_backstore_exit();
+	hearth_stats_exit();
+	hearth_dispatch_exit();
+	hearth_command_exit();
+	hearth_core_exit();
+}
+
+module_init(hearth_init);
+module_exit(hearth_exit);
+
+MODULE_DESCRIPTION("NUMA-aware cached backstore for the Linux SCSI target");
+MODULE_AUTHOR("The Hearth developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The keys of a LUN's control file, from one table.
+ *
+ * A control string is a list of key=value, separated by commas or newlines.  A
+ * refusal is one line in the kernel log: the LUN, the key, the value, and what
+ * would be accepted.
+ */
+#include <linux/ctype.h>
+#include <linux/overflow.h>
+#include <linux/string.h>
+
+#include "hearth.h"
+
+#define MIN_CACHE_BYTES		SZ_1M
+#define DEFAULT_STRIPE_BYTES	SZ_1M
+#define DEFAULT_AHEAD_BYTES	SZ_2M
+#define MAX_AHEAD_BYTES		SZ_64M
+#define MAX_STRIPE_BYTES	SZ_1G
+
+static const char * const mode_names[] = {
+	[HEARTH_WRITETHROUGH]	= "writethrough",
+	[HEARTH_WRITEAROUND]	= "writearound",
+};
+
+static const char * const home_names[] = {
+	[HEARTH_HOME_TOUCH]	= "touch",
+	[HEARTH_HOME_STRIPE]	= "stripe",
+};
+
+const char *hearth_mode_name(enum hearth_mode mode)
+{
+	return mode_names[mode];
+}
+
+const char *hearth_home_name(enum hearth_home home)
+{
+	return home_names[home];
+}
+
+/* "64k" and the like; the suffixes are powers of 1024. */
+static int parse_size(const char *text, u64 *ret_bytes)
+{
+	static const char suffixes[] = "kmgt";
+	char digits[21];
+	const char *suffix;
+	size_t len = strspn(text, "0123456789");
+	unsigned int shift = 0;
+	u64 n;
+
+	if (!len || len >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	if (kstrtou64(digits, 10, &n))
+		return -EINVAL;
+	if (text[len]) {
+		suffix = strchr(suffixes, tolower(text[len]));
+		if (!suffix || text[len + 1])
+			return -EINVAL;
+		shift = 10 * (suffix - suffixes + 1);
+	}
+	if (check_shl_overflow(n, shift, ret_bytes))
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_dev(struct hearth_params *params, const char *value)
+{
+	char *path;
+
+	if (value[0] != '/')
+		return -EINVAL;
+	path = kstrdup(value, GFP_KERNEL);
+	if (!path)
+		return -ENOMEM;
+	kfree(params->dev);
+	params->dev = path;
+	return 0;
+}
+
+static int parse_cache(struct hearth_params *params, const char *value)
+{
+	u64 bytes;
+
+	if (parse_size(value, &bytes) || bytes < MIN_CACHE_BYTES)
+		return -EINVAL;
+	params->cache_bytes = bytes;
+	return 0;
+}
+
+static int parse_mode(struct hearth_params *params, const char *value)
+{
+	int mode = match_string(mode_names, ARRAY_SIZE(mode_names), value);
+
+	if (mode < 0)
+		return -EINVAL;
+	params->mode = mode;
+	return 0;
+}
+
+static int parse_home(struct hearth_params *params, const char *value)
+{
+	int home = match_string(home_names, ARRAY_SIZE(home_names), value);
+
+	if (home < 0)
+		return -EINVAL;
+	params->home = home;
+	return 0;
+}
+
+static int parse_stripe(struct hearth_params *params, const char *value)
+{
+	u64 bytes;
+
+	if (parse_size(value, &bytes) || !is_power_of_2(bytes) ||
+	    bytes < HEARTH_EXTENT_BYTES || bytes > MAX_STRIPE_BYTES)
+		return -EINVAL;
+	params->stripe_bytes = bytes;
+	return 0;
+}
+
+static int parse_readahead(struct hearth_params *params, const char *value)
+{
+	u64 bytes;
+
+	if (parse_size(value, &bytes) || bytes > MAX_AHEAD_BYTES ||
+	    (bytes && bytes < SZ_128K))
+		return -EINVAL;
+	params->ahead_bytes = bytes;
+	return 0;
+}
+
+static int parse_readonly(struct hearth_params *params, const char *value)
+{
+	return kstrtobool(value, &params->readonly);
+}
+
+/**
+ * struct param - one key
+ * @key: its name
+ * @expects: what a refusal tells the administrator to give
+ * @parse: takes a value over; -EINVAL if it is none
+ * @online: may be changed while the LUN is enabled
+ */
+struct param {
+	const char *key;
+	const char *expects;
+	int (*parse)(struct hearth_params *params, const char *value);
+	bool online;
+};
+
+static const struct param param_table[] = {
+	{ "dev", "give the absolute path of a block device", parse_dev },
+	{ "cache", "not a size of at least 1M; give bytes or a number with k, M, G or T",
+	  parse_cache },
+	{ "mode", "not supported; give writethrough or writearound",
+	  parse_mode, true },
+	{ "home", "unknown; give touch or stripe", parse_home, true },
+	{ "stripe", "give a power of two from 64k to 1G", parse_stripe },
+	{ "readahead", "give a size from 128k to 64M, or 0 for none",
+	  parse_readahead, true },
+	{ "readonly", "give 0 or 1", parse_readonly },
+};
+
+void hearth_params_init(struct hearth_params *params)
+{
+	memset(params, 0, sizeof(*params));
+	params->stripe_bytes = DEFAULT_STRIPE_BYTES;
+	params->ahead_bytes = DEFAULT_AHEAD_BYTES;
+}
+
+void hearth_params_free(struct hearth_params *params)
+{
+	kfree(params->dev);
+	params->dev = NULL;
+}
+
+static const struct param *find_param(const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(param_table); i++) {
+		if (!strcmp(param_table[i].key, key))
+			return &param_table[i];
+	}
+	return NULL;
+}
+
+/**
+ * hearth_params_set() - take one key over
+ * @hdev: the LUN
+ * @key: the key
+ * @value: its value
+ *
+ * Context: Process context, under the LUN's lock.
+ * Return: 0 or -errno, after a line in the log.
+ */
+int hearth_params_set(struct hearth_dev *hdev, const char *key,
+		      const char *value)
+{
+	const struct param *param = find_param(key);
+	int ret;
+
+	lockdep_assert_held(&hdev->lock);
+	if (!param) {
+		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, stripe, readahead and readonly\n",
+			   key, value);
+		return -EINVAL;
+	}
+	if (hdev->cache && !param->online) {
+		hearth_err(hdev, "%s=%s: cannot be changed while the LUN is enabled; delete it and create it anew\n",
+			   key, value);
+		return -EBUSY;
+	}
+	ret = param->parse(&hdev->params, value);
+	if (ret == -EINVAL)
+		hearth_err(hdev, "%s=%s: %s\n", key, value, param->expects);
+	if (ret || !hdev->cache)
+		return ret;
+	WRITE_ONCE(hdev->cache->mode, hdev->params.mode);
+	WRITE_ONCE(hdev->cache->home, hdev->params.home);
+	hearth_cache_set_ahead(hdev->cache, hdev->params.ahead_bytes);
+	return 0;
+}
+
+/**
+ * hearth_params_parse() - take a control string over
+ * @hdev: the LUN
+ * @text: the string
+ * @len: its length
+ *
+ * Keys before the one that is refused stay taken over.
+ *
+ * Context: Process context, under the LUN's lock.
+ * Return: 0 or -errno, after a line in the log.
+ */
+int hearth_params_parse(struct hearth_dev *hdev, const char *text, size_t len)
+{
+	char *copy, *rest, *value, *key;
+	int ret = 0;
+
+	copy = kmemdup_nul(text, len, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	rest = copy;
+	while (!ret && (key = strsep(&rest, ",\n"))) {
+		if (!*key)
+			continue;
+		value = strchr(key, '=');
+		if (!value) {
+			hearth_err(hdev, "%s: not of the form key=value\n",
+				   key);
+			ret = -EINVAL;
+			break;
+		}
+		*value++ = '\0';
+		ret = hearth_params_set(hdev, key, value);
+	}
+	kfree(copy);
+	return ret;
+}

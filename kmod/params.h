@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What an administrator says of a LUN, as text and as numbers.
+ */
+#ifndef HEARTH_PARAMS_H
+#define HEARTH_PARAMS_H
+
+#include "core/cache.h"
+
+struct hearth_dev;
+
+/**
+ * struct hearth_params - the keys of the control file
+ * @dev: path of the backing device, or NULL
+ * @cache_bytes: size of the cache, 0 if not given
+ * @mode: see enum hearth_mode
+ * @home: see enum hearth_home
+ * @stripe_bytes: see struct hearth_cache_params
+ * @ahead_bytes: the largest readahead window
+ * @readonly: the LUN refuses writes
+ */
+struct hearth_params {
+	char *dev;
+	u64 cache_bytes;
+	enum hearth_mode mode;
+	enum hearth_home home;
+	u64 stripe_bytes;
+	u64 ahead_bytes;
+	bool readonly;
+};
+
+void hearth_params_init(struct hearth_params *params);
+void hearth_params_free(struct hearth_params *params);
+int hearth_params_parse(struct hearth_dev *hdev, const char *text, size_t len);
+int hearth_params_set(struct hearth_dev *hdev, const char *key,
+		      const char *value);
+const char *hearth_mode_name(enum hearth_mode mode);
+const char *hearth_home_name(enum hearth_home home);
+
+#endif /* HEARTH_PARAMS_H */
