@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""HearthStorageObject: a hearth LUN as rtslib sees it.
+
+The kernel checks every parameter, and says in its log what it would accept; this file repeats that line to
+the user and checks only what the kernel does not: identities (`wwn=`), and names that `control` cannot hold.
+"""
+
+import contextlib
+import os
+import re
+import sys
+
+from .devices import SEPARATORS, await_name, stable_name
+from .kernel_log import KernelLog
+
+PLUGIN = "hearth"
+MODULE = "target_core_hearth"
+MODES = ("writethrough", "writearound")
+HOMES = ("touch", "stripe")
+WWN_MAX = 253  # INQUIRY_VPD_SERIAL_LEN, less the final NUL
+
+_SYSFS = "/sys/class/hearth"
+
+
+def _flag(value):
+    """The kernel's 0 or 1 for what JSON and targetcli call false and true; the kernel judges the rest."""
+    return {"true": 1, "false": 0}.get(str(value).lower(), value)
+
+
+def _store(path, text):
+    """Writes once. A buffered file, as rtslib uses, tries a refused value again when it is closed."""
+    with open(path, "wb", buffering=0) as file:
+        file.write(f"{text}\n".encode())
+
+
+def register(tcm):
+    """Adds the backstore to one copy of rtslib, given its module `tcm`."""
+    if PLUGIN in tcm.so_mapping:
+        return
+    cls = type("HearthStorageObject", (HearthMixin, tcm.StorageObject),
+               {"__module__": tcm.__name__, "__doc__": HearthMixin.__doc__, "tcm": tcm})
+    tcm.HearthStorageObject = cls
+    tcm.bs_params[cls] = {"name": PLUGIN}
+    tcm.so_mapping[PLUGIN] = cls
+    package = sys.modules.get(tcm.__name__.rpartition(".")[0])
+    if package:
+        package.HearthStorageObject = cls
+
+
+class HearthMixin:
+    """A LUN of the hearth backstore.
+
+    With `dev` it is created, and needs a name that is free; without, the existing one is looked up.
+
+    name      of the LUN, also in /sys/class/hearth
+    dev       block device, claimed exclusively; a by-id or by-path name of it is what gets saved
+    cache     size in bytes, or a number with k, M, G or T
+    mode      writethrough or writearound
+    home      touch or stripe: how the home node of a block is chosen
+    stripe    size of a stripe, a power of two from 64K
+    readahead largest readahead window, from 128K to 64M, or 0 for none
+    readonly  true for a LUN nobody can write
+    wwn       unit serial number (VPD 0x80), made up if None
+    index     number of the HBA in configfs, chosen if None
+    """
+
+    def __init__(self, name, dev=None, cache=None, mode=None, home=None, stripe=None,
+                 readahead=None, readonly=None, wwn=None, index=None):
+        settings = {"cache": cache, "mode": mode, "home": home, "stripe": stripe,
+                    "readahead": readahead, "readonly": _flag(readonly)}
+        settings = {key: value for key, value in settings.items() if value is not None}
+        if dev is None:
+            if settings or wwn is not None:
+                raise self._error(f"{PLUGIN}/{name}: dev= is missing; give the block device to cache")
+            super().__init__(name, "lookup", index)
+            return
+
+        self._check_separators(name, {"dev": dev, **settings})
+        self._check_wwn(name, wwn)
+        self._load_module(name)
+        await_name(dev)
+        super().__init__(name, "create", index)
+        try:
+            self._configure(stable_name(dev), settings, wwn)
+        except BaseException:
+            with contextlib.suppress(Exception):  # the reason to report is the first one
+                self.delete()
+            raise
+
+    @property
+    def _error(self):
+        return self.tcm.RTSLibError
+
+    def _check_separators(self, name, settings):
+        for key, value in settings.items():
+            if SEPARATORS & set(str(value)):
+                raise self._error(f"{PLUGIN}/{name}: {key}={value}: a value has no comma and no white space; "
+                                  + ("give another name of the device" if key == "dev" else "give one value"))
+
+    def _load_module(self, name):
+        utils = sys.modules[self.tcm.__name__.rpartition(".")[0] + ".utils"]
+        try:
+            utils.modprobe(MODULE)
+        except Exception as error:
+            reason = error.args[0] if error.args else error
+            reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+            raise self._error(f"{PLUGIN}/{name}: cannot load the kernel module {MODULE}: "
+                              f"{' '.join(reason.split())}; "
+                              f"is it built for the running kernel, {os.uname().release}?") from error
+
+    def _check_wwn(self, name, wwn):
+        if wwn is None:
+            return
+        where = f"{PLUGIN}/{name}: wwn={wwn}"
+        if not re.fullmatch(r"[!-~]{1,%d}" % WWN_MAX, wwn):
+            raise self._error(f"{where}: not a unit serial number; "
+                              f"give 1 to {WWN_MAX} printable characters without spaces")
+        for other in self.tcm.StorageObject.all():
+            if other.is_configured() and other.wwn == wwn:
+                raise self._error(f"{where}: {other.plugin}/{other.name} has this unit serial number; "
+                                  "delete that LUN first")
+
+    def _configure(self, dev, settings, wwn):
+        pairs = ",".join(f"{key}={value}" for key, value in {"dev": dev, **settings}.items())
+        with self._explained(f"create with {pairs}"):
+            self._set_udev_path(dev)
+            _store(f"{self.path}/control", pairs)
+            _store(f"{self.path}/enable", 1)
+        super()._configure(wwn)
+
+    @contextlib.contextmanager
+    def _explained(self, action):
+        """Turns a refusal of the kernel into one message, in the kernel's own words if they can be had."""
+        with KernelLog() as log:
+            try:
+                yield
+            except (OSError, self._error) as error:
+                reason = log.last(f"hearth: {self.name}: ")
+                if reason is None and isinstance(error, OSError):
+                    reason = f"cannot {action}: {error.strerror}; the kernel log (dmesg) may say why"
+                if reason is None:
+                    raise
+                raise self._error(f"{PLUGIN}/{self.name}: {reason}") from error
+
+    def set_attribute(self, attribute, value):
+        path = f"{self.path}/attrib/{attribute}"
+        if not os.path.isfile(path):
+            super().set_attribute(attribute, value)  # says so
+        with self._explained(f"set attribute {attribute} to {value}"):
+            _store(path, value)
+
+    def delete(self, save=False):
+        """Deletes the LUNs that export it, as for every backstore, then the object itself."""
+        with self._explained("delete it"):
+            super().delete(save=save)
+
+    def _setting(self, key):
+        """The value of key=value in the second line of `info`, or None."""
+        found = re.search(rf"(?:^|\s){key}=(\S+)", self.tcm.fread(f"{self.path}/info"))
+        return found.group(1) if found else None
+
+    def _sysfs(self, name):
+        try:
+            return self.tcm.fread(f"{_SYSFS}/{self.name}/{name}")
+        except OSError:
+            return None
+
+    def _get_udev_path(self):
+        # empty for a LUN that was made by hand in configfs
+        return super()._get_udev_path() or self._setting("dev")
+
+    udev_path = property(lambda self: self._get_udev_path(),
+                         doc="Name of the backing device, as saved.")
+    cache = property(lambda self: int(self._setting("cache") or 0), doc="Size of the cache in bytes.")
+    mode = property(lambda self: self._setting("mode"), doc="writethrough or writearound.")
+    home = property(lambda self: self._setting("home"), doc="touch or stripe.")
+    stripe = property(lambda self: int(self._setting("stripe") or 0), doc="Size of a stripe in bytes.")
+    readahead = property(lambda self: int(self._setting("readahead") or 0),
+                         doc="Largest readahead window in bytes, 0 for none.")
+    readonly = property(lambda self: self._setting("readonly") == "1", doc="True if nobody can write.")
+    size = property(lambda self: int(self._sysfs("size_bytes") or 0), doc="Size of the LUN in bytes.")
+    state = property(lambda self: self._sysfs("state"), doc="ok, degraded or gone; None if not known.")
+
+    def dump(self):
+        d = super().dump()
+        d.update(dev=self.udev_path, cache=self.cache, mode=self.mode, home=self.home,
+                 stripe=self.stripe, readahead=self.readahead, readonly=self.readonly, wwn=self.wwn)
+        return d

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/backstores/hearth in targetcli."""
+
+import stat
+import sys
+
+from .storage_object import HOMES, MODES, PLUGIN
+
+
+def register(ui_backstore):
+    """Adds the backstore to targetcli, given its module `ui_backstore`."""
+    ui = ui_backstore
+    if hasattr(ui, "UIHearthBackstore"):
+        return
+    # the copy of rtslib that this targetcli uses
+    tcm = sys.modules[ui.RTSRoot.__module__.rpartition(".")[0] + ".tcm"]
+
+    attributes = {**ui.UIStorageObject.ui_desc_attributes, **StorageObjectMixin.ui_desc_attributes}
+    ui.UIHearthStorageObject = type(
+        "UIHearthStorageObject", (StorageObjectMixin, ui.UIStorageObject),
+        {"__module__": ui.__name__, "ui": ui, "ui_desc_attributes": attributes})
+    ui.UIHearthBackstore = type(
+        "UIHearthBackstore", (BackstoreMixin, ui.UIBackstore),
+        {"__module__": ui.__name__, "ui": ui, "create_object": tcm.so_mapping[PLUGIN]})
+
+    stock_refresh = ui.UIBackstores.refresh
+
+    def refresh(self):
+        stock_refresh(self)
+        ui.UIHearthBackstore(self)
+
+    ui.UIBackstores.refresh = refresh
+
+
+def _choice_type(choices):
+    """A type of configshell: one of `choices`. The kernel has the last word, so others pass."""
+    def ui_type(self, value=None, enum=False, reverse=False):
+        if value is None and not reverse:
+            return list(choices) if enum else "|".join(choices)
+        return value
+    return ui_type
+
+
+class StorageObjectMixin:
+    """One LUN."""
+
+    ui_desc_attributes = {
+        "mode": ("hearth_mode", "What a write does: writethrough fills the cache, writearound passes it by."),
+        "home": ("hearth_home", "Home node of a block: touch, where its data first arrived; "
+                                "stripe, by its address."),
+        "stripe": ("number", "Size of a stripe in bytes, for home=stripe."),
+        "readahead": ("string", "Largest readahead window for sequential reads, from 128K to 64M; 0 for none."),
+        "cache": ("number", "Size of the cache in bytes."),
+    }
+
+    ui_type_hearth_mode = _choice_type(MODES)
+    ui_type_hearth_home = _choice_type(HOMES)
+
+    def summary(self):
+        so = self.rtsnode
+        size = self.ui.bytes_to_human
+        words = [so.udev_path, f"({size(so.size)}, cache {size(so.cache)})",
+                 "ro" if so.readonly else "", so.mode, so.status,
+                 "" if self._is_healthy() else so.state]
+        return " ".join(word for word in words if word), self._is_healthy()
+
+    def _is_healthy(self):
+        return self.rtsnode.state in ("ok", None)
+
+    def ui_command_info(self):
+        super().ui_command_info()
+        self.shell.log.info(f"size: {self.rtsnode.size}")
+        self.shell.log.info(f"state: {self.rtsnode.state}")
+
+
+class BackstoreMixin:
+    """The folder of all hearth LUNs."""
+
+    def __init__(self, parent):
+        self.so_cls = self.ui.UIHearthStorageObject
+        super().__init__(PLUGIN, parent)
+
+    def ui_command_create(self, name, dev, cache, mode=None, home=None, stripe=None,
+                          readahead=None, readonly=None, wwn=None):
+        '''
+        Creates a LUN that keeps the blocks of the block device "dev" in a
+        cache in memory, each on its home NUMA node. The device is claimed:
+        it must not be mounted or in use. Its by-id or by-path name is what
+        gets saved, if it has one.
+
+        PARAMETERS
+        ==========
+        cache
+        -----
+        Size of the cache in bytes, or a number with k, M, G or T.
+
+        mode
+        ----
+        writethrough (the default) or writearound. Can be changed later:
+        set attribute mode=...
+
+        home
+        ----
+        touch: a block lives on the node where its data first arrived.
+        stripe: the node follows from the address of the block.
+        Can be changed later: set attribute home=...
+
+        stripe
+        ------
+        Size of a stripe, a power of two from 64K; 1M by default.
+
+        readahead
+        ---------
+        The most that is read ahead of a sequential reader: from 128K to 64M,
+        or 0 for none; 2M by default. Can be changed later:
+        set attribute readahead=...
+
+        readonly
+        --------
+        true for a LUN that cannot be written, which a read-only device needs.
+
+        wwn
+        ---
+        Unit serial number of the LUN. Give the one that "info" shows for a
+        block or fileio LUN of the same name to move that LUN here: delete it
+        there, create it here, and the initiators see the same disk.
+
+        EXAMPLE
+        =======
+        create name=vol0 dev=/dev/disk/by-id/wwn-0x5000c500a1b2c3d4 cache=16G
+        ---------------------------------------------------------------------
+        '''
+        self.assert_root()
+        so = self.create_object(name, dev, cache=cache, mode=mode, home=home, stripe=stripe,
+                                readahead=readahead, readonly=readonly, wwn=wwn)
+        node = self.so_cls(so, self)
+        self.setup_model_alias(so)
+        self.shell.log.info(f"Created hearth storage object {name} using {so.udev_path}, "
+                            f"cache {self.ui.bytes_to_human(so.cache)}.")
+        return self.new_node(node)
+
+    def ui_complete_create(self, parameters, text, current_param):
+        if current_param == "dev":
+            found = self._complete_device(text)
+        else:
+            choices = {"mode": MODES, "home": HOMES, "readonly": ("true", "false")}
+            found = [choice for choice in choices.get(current_param, ()) if choice.startswith(text)]
+        if len(found) == 1 and not found[0].endswith("/"):
+            return [found[0] + " "]
+        return found
+
+    def _complete_device(self, text):
+        try:
+            return self.ui.complete_path(text or "/dev/", stat.S_ISBLK)
+        except OSError:  # a dangling link in the folder
+            return []
+
+    def ui_command_delete(self, name, save=None):
+        '''
+        Deletes the LUN, and with it every target LUN that exports it. The
+        backing device keeps its data.
+        '''
+        exports = self._exports(name)
+        super().ui_command_delete(name, save)
+        for export in exports:
+            self.shell.log.info(f"Deleted {export}, which exported it.")
+
+    def _exports(self, name):
+        nodes = [child.rtsnode for child in self.children if child.name == name]
+        return [f"{lun.parent_tpg.parent_target.fabric_module.name}/{lun.parent_tpg.parent_target.wwn}"
+                f"/tpg{lun.parent_tpg.tag}/lun{lun.lun}"
+                for node in nodes for lun in node.attached_luns]
