@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mover's engine, without its command line.
+ *
+ * A job has two ends, a sender and a receiver, in one process or in two. Each
+ * end is a struct hearth_job and a call that returns when the job is over:
+ * hearth_send() or hearth_receive(). The ends share a control channel (any pair
+ * of descriptors) and at least one stream (userspace/mover/transport.h).
+ *
+ * An end may be run from any thread and starts threads of its own. Several jobs
+ * may run at once.
+ */
+#ifndef HEARTH_MOVER_H
+#define HEARTH_MOVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HEARTH_VERSION "0.1"
+#define HEARTH_PROTOCOL 1
+
+/* What the programs exit with; the man page hearthcp(1) has the table. */
+enum hearth_exit {
+	HEARTH_EXIT_OK = 0,
+	HEARTH_EXIT_USAGE = 1,
+	HEARTH_EXIT_PROTOCOL = 2,   /* the far end is no Hearth, or another version */
+	HEARTH_EXIT_CONNECT = 3,    /* the far end cannot be started or reached */
+	HEARTH_EXIT_PLACE = 4,      /* a source or the destination cannot be used at all */
+	HEARTH_EXIT_LOST = 5,       /* the connection broke; the same command continues */
+	HEARTH_EXIT_CORRUPT = 6,    /* data stayed damaged however often it was sent */
+	HEARTH_EXIT_SYSTEM = 7,     /* no memory, no threads */
+	HEARTH_EXIT_INTERRUPTED = 20,
+	HEARTH_EXIT_PARTIAL = 23,   /* some files were not copied */
+	HEARTH_EXIT_VANISHED = 24,  /* only that source files vanished meanwhile */
+};
+
+enum hearth_flag {
+	HEARTH_RECURSE = 1u << 0,
+	HEARTH_LINKS = 1u << 1,
+	HEARTH_PERMS = 1u << 2,
+	HEARTH_TIMES = 1u << 3,
+	HEARTH_OWNER = 1u << 4,
+	HEARTH_GROUP = 1u << 5,
+	HEARTH_SPECIALS = 1u << 6,
+	HEARTH_UNHASHED = 1u << 7,      /* --integrity=link */
+	HEARTH_IGNORE_TIMES = 1u << 8,  /* copy even what looks the same */
+	HEARTH_SIZE_ONLY = 1u << 9,
+	HEARTH_UPDATE = 1u << 10,       /* leave newer files at the destination alone */
+	HEARTH_EXISTING = 1u << 11,     /* create nothing */
+	HEARTH_IGNORE_EXISTING = 1u << 12,
+	HEARTH_ONE_FILE_SYSTEM = 1u << 13,
+	HEARTH_ALL_FLAGS = (1u << 14) - 1,
+};
+
+enum hearth_fsync {
+	HEARTH_FSYNC_NONE,
+	HEARTH_FSYNC_FILE,
+	HEARTH_FSYNC_END,
+	HEARTH_NR_FSYNC,
+};
+
+/* How the stages of an end are spread over threads. */
+enum hearth_stages {
+	HEARTH_STAGES_AUTO,  /* fused with fewer than four CPUs */
+	HEARTH_STAGES_FUSED, /* one thread a stream runs each block to completion */
+	HEARTH_STAGES_SPLIT, /* storage threads and network threads, the pool between them */
+};
+
+/**
+ * struct hearth_options - what a job does; both ends have the same.
+ * @flags: enum hearth_flag
+ * @fsync: enum hearth_fsync
+ * @block_bytes: payload of a block
+ * @memory_bytes: pool of an end
+ * @timeout_s: silence of the peer after which it counts as lost
+ * @stages: enum hearth_stages; not sent to the peer
+ */
+struct hearth_options {
+	uint32_t flags;
+	uint8_t fsync;
+	uint8_t stages;
+	uint32_t block_bytes;
+	uint32_t timeout_s;
+	uint64_t memory_bytes;
+};
+
+/* Counted by an end as it goes; may be read at any time. */
+struct hearth_counters {
+	atomic_uint_least64_t files_total;   /* in the index so far */
+	atomic_uint_least64_t bytes_total;
+	atomic_uint_least64_t files_stored;  /* receiver: stored; sender: acknowledged by size */
+	atomic_uint_least64_t bytes_stored;
+	atomic_uint_least64_t bytes_moved;   /* payload over the streams, repeats included */
+	atomic_uint_least64_t bytes_resumed; /* found stored by an earlier run */
+	atomic_uint_least64_t files_skipped; /* already there */
+	atomic_uint_least64_t bytes_skipped;
+	atomic_uint_least64_t blocks_resent; /* damaged on the way */
+	atomic_uint_least64_t errors;
+	atomic_uint_least64_t vanished;
+	atomic_bool is_index_complete;
+};
+
+enum hearth_severity {
+	HEARTH_NOTE_WARNING,
+	HEARTH_NOTE_VANISHED,
+	HEARTH_NOTE_ERROR,    /* a file was not copied */
+	HEARTH_NR_SEVERITIES,
+};
+
+struct hearth_control;
+struct hearth_filter;
+
+/**
+ * struct hearth_job - one end of a job.
+ * @opt: the options
+ * @count: how far it is
+ * @note: called for everything that concerns one file, from any thread, one at a time; @path may be
+ * ""
+ * @note_ctx: passed to @note
+ * @filter: what the sender leaves out, or NULL
+ */
+struct hearth_job {
+	struct hearth_options opt;
+	struct hearth_counters count;
+	void (*note)(void *ctx, enum hearth_severity severity, const char *path, const char *text);
+	void *note_ctx;
+	const struct hearth_filter *filter;
+
+	/* private */
+	pthread_mutex_t lock;
+	pthread_cond_t failed;
+	struct hearth_control *peer; /* notes go there as well */
+	void (*cancel)(void *ctx);
+	void *cancel_ctx;
+	bool is_failed;
+	enum hearth_exit exit_code;
+	char failure[512];
+};
+
+void hearth_options_init(struct hearth_options *opt);
+void hearth_job_init(struct hearth_job *job, const struct hearth_options *opt);
+void hearth_job_exit(struct hearth_job *job);
+
+/* What the job should exit with, all counted. */
+enum hearth_exit hearth_job_result(struct hearth_job *job);
+
+/* Ends the job from outside; the first reason stays. */
+void hearth_job_fail(struct hearth_job *job, enum hearth_exit code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Reports on one file, to the caller and to the peer; errors and vanished files are counted. */
+void hearth_job_note(struct hearth_job *job, enum hearth_severity severity, const char *path,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+struct hearth_stream;
+struct hearth_pool;
+
+/* What joins an end to its peer. The caller keeps ownership. */
+struct hearth_wires {
+	struct hearth_control *control;
+	struct hearth_stream **streams;
+	uint32_t nr_streams;
+	struct hearth_pool
+		*pool; /* shared with the peer in this process; NULL: the end makes its own */
+};
+
+/* Both return hearth_job_result(). */
+enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *wires,
+			     char *const *sources, uint32_t nr_sources);
+enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wires *wires,
+				const char *destination, char *const *expected,
+				uint32_t nr_expected);
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Whole reads and writes on blocking descriptors, clocks and random bytes. */
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io.h"
+
+/* Skips @done bytes of the vector; returns how many entries are left. */
+static int advance(struct iovec **iov, int nr, size_t done)
+{
+	while (nr && done >= (*iov)->iov_len) {
+		done -= (*iov)->iov_len;
+		(*iov)++;
+		nr--;
+	}
+	if (nr) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + done;
+		(*iov)->iov_len -= done;
+	}
+	return nr;
+}
+
+typedef ssize_t (*vector_call)(int fd, const struct iovec *iov, int nr);
+
+static int transfer_all(int fd, struct iovec *iov, int nr, vector_call call)
+{
+	nr = advance(&iov, nr, 0);
+	while (nr) {
+		ssize_t got = call(fd, iov, nr);
+
+		if (!got)
+			return -ENODATA;
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		nr = advance(&iov, nr, (size_t)got);
+	}
+	return 0;
+}
+
+int hearth_readv_all(int fd, struct iovec *iov, int nr)
+{
+	return transfer_all(fd, iov, nr, readv);
+}
+
+int hearth_writev_all(int fd, struct iovec *iov, int nr)
+{
+	return transfer_all(fd, iov, nr, writev);
+}
+
+int hearth_read_all(int fd, void *buf, size_t len)
+{
+	struct iovec iov = { buf, len };
+
+	return hearth_readv_all(fd, &iov, 1);
+}
+
+int hearth_write_all(int fd, const void *buf, size_t len)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	return hearth_writev_all(fd, &iov, 1);
+}
+
+int hearth_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t got = pwrite(fd, p, len, (off_t)offset);
+
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += got;
+		len -= (size_t)got;
+		offset += (uint64_t)got;
+	}
+	return 0;
+}
+
+ssize_t hearth_pread_full(int fd, void *buf, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t got = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
+
+		if (!got)
+			break;
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+uint64_t hearth_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int hearth_random_bytes(void *buf, size_t len)
+{
+	char *p = buf;
+
+	while (len) {
+		ssize_t got = getrandom(p, len, 0);
+
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += got;
+		len -= (size_t)got;
+	}
+	return 0;
+}
+
+void hearth_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}

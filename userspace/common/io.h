@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole reads and writes on blocking descriptors, clocks and random bytes. */
+#ifndef HEARTH_IO_H
+#define HEARTH_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* All return 0 or -errno; a file or stream that ends early is -ENODATA. */
+int hearth_read_all(int fd, void *buf, size_t len);
+int hearth_write_all(int fd, const void *buf, size_t len);
+int hearth_readv_all(int fd, struct iovec *iov, int nr);
+int hearth_writev_all(int fd, struct iovec *iov, int nr);
+int hearth_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset);
+
+/* Reads until @len or end of file; returns the bytes read or -errno. */
+ssize_t hearth_pread_full(int fd, void *buf, size_t len, uint64_t offset);
+
+uint64_t hearth_now_ns(void);
+int hearth_random_bytes(void *buf, size_t len);
+void hearth_close(int *fd);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs what a command line asks for: a job inside this process, or with a far end. */
+#ifndef HEARTH_CLIENT_H
+#define HEARTH_CLIENT_H
+
+#include "report.h"
+
+enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct hearth_job *job);
+enum hearth_exit hearth_run_remote(const struct hearth_command *cmd, struct hearth_job *job,
+				   struct hearth_report *report);
+
+#endif

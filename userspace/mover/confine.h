@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * File system access that cannot leave a directory.
+ *
+ * Every name here is one path component below a held directory descriptor, and
+ * is resolved by openat2(2) with RESOLVE_BENEATH, without following symlinks.
+ */
+#ifndef HEARTH_CONFINE_H
+#define HEARTH_CONFINE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A descriptor or -errno; -ENOSYS where the kernel (before 5.6) has no openat2. */
+int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode);
+
+/* Opens a directory that the user named himself; symlinks in it are followed. */
+int hearth_open_root(const char *path);
+
+#define HEARTH_TEMP_NAME_BYTES 256
+
+/*
+ * The names under which @name is kept until it is whole: ".NAME.hearth" and ".NAME.hearth-journal".
+ *
+ */
+void hearth_temp_name(char buf[HEARTH_TEMP_NAME_BYTES], const char *name);
+void hearth_journal_name(char buf[HEARTH_TEMP_NAME_BYTES], const char *name);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control channel: one ordered, two-way channel of small frames beside the
+ * streams of a job. It carries the agreement on what to do, the index, what the
+ * receiver wants, what it has stored, and every report. It has buffers of its
+ * own, so it never waits for a block.
+ *
+ *   frame: u32 length of the body, u8 type, body
+ *
+ *   HELLO     client -> server   see session.h
+ *   WELCOME   server -> client   see session.h
+ *   START     sender -> receiver u8 flags (1: the only source is no directory)
+ *   READY     receiver -> sender u8 flags (1: eager; all is wanted, send without asking)
+ *   INDEX     sender -> receiver a batch, see index.h
+ *   INDEX_END sender -> receiver u64 number of batches, u8 flags (1: the scan met errors)
+ *   WANT      receiver -> sender a batch's number, its wanted ranges
+ *   ACK       receiver -> sender sequence numbers of stored blocks
+ *   NAK       receiver -> sender sequence numbers of damaged blocks, to be sent again
+ *   DONE      receiver -> sender all is stored and in place
+ *   BYE       sender -> receiver nothing follows
+ *   NOTE      both               u8 severity, path, text
+ *   FAIL      both               u8 exit code, text: the job has ended
+ *   PING      both               still alive
+ */
+#ifndef HEARTH_CONTROL_H
+#define HEARTH_CONTROL_H
+
+#include <hearth/mover.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ranges.h"
+
+#define HEARTH_FRAME_HEADER_BYTES 5
+#define HEARTH_FRAME_MAX_BYTES (512u << 10)
+#define HEARTH_PATH_MAX 4096
+#define HEARTH_MAX_ACKS 256
+
+enum hearth_frame_type {
+	HEARTH_FRAME_HELLO = 1,
+	HEARTH_FRAME_WELCOME,
+	HEARTH_FRAME_START,
+	HEARTH_FRAME_READY,
+	HEARTH_FRAME_INDEX,
+	HEARTH_FRAME_INDEX_END,
+	HEARTH_FRAME_WANT,
+	HEARTH_FRAME_ACK,
+	HEARTH_FRAME_NAK,
+	HEARTH_FRAME_DONE,
+	HEARTH_FRAME_BYE,
+	HEARTH_FRAME_NOTE,
+	HEARTH_FRAME_FAIL,
+	HEARTH_FRAME_PING,
+};
+
+struct hearth_frame {
+	uint8_t type;
+	uint32_t len;
+	const uint8_t *body; /* valid until the next frame is received */
+};
+
+struct hearth_control {
+	int in_fd;
+	int out_fd;
+	int wake_fd;
+	pthread_mutex_t write_lock;
+	uint32_t timeout_s; /* of silence; 0: wait for ever */
+	uint8_t *buf;
+	size_t filled;
+	size_t taken;
+};
+
+/* The descriptors become non-blocking and stay the caller's. 0 or -errno. */
+int hearth_control_init(struct hearth_control *c, int in_fd, int out_fd);
+void hearth_control_exit(struct hearth_control *c);
+
+/* Makes all calls on it return -ECANCELED, for good. */
+void hearth_control_cancel(struct hearth_control *c);
+
+/* Sends one frame; any thread. 0 or -errno. */
+int hearth_control_send(struct hearth_control *c, enum hearth_frame_type type, const void *body,
+			size_t len);
+
+/* Receives one frame; one thread. -ENODATA: closed; -ETIMEDOUT; -EPROTO: too long. */
+int hearth_control_recv(struct hearth_control *c, struct hearth_frame *ret);
+
+void hearth_control_send_note(struct hearth_control *c, enum hearth_severity severity,
+			      const char *path, const char *text);
+int hearth_control_send_u8(struct hearth_control *c, enum hearth_frame_type type, uint8_t value);
+int hearth_control_send_fail(struct hearth_control *c, enum hearth_exit code, const char *text);
+
+struct hearth_note {
+	enum hearth_severity severity;
+	char path[HEARTH_PATH_MAX];
+	char text[1024];
+};
+
+/* The parsers return 0 or -EPROTO, and look at nothing but the frame. */
+int hearth_parse_note(const struct hearth_frame *f, struct hearth_note *ret);
+int hearth_parse_fail(const struct hearth_frame *f, enum hearth_exit *ret_code, char *text,
+		      size_t text_bytes);
+int hearth_parse_u8(const struct hearth_frame *f, uint8_t *ret);
+
+int hearth_control_send_seqs(struct hearth_control *c, enum hearth_frame_type type,
+			     const uint64_t *seqs, uint32_t nr);
+int hearth_parse_seqs(const struct hearth_frame *f, uint64_t seqs[HEARTH_MAX_ACKS],
+		      uint32_t *ret_nr);
+
+int hearth_control_send_want(struct hearth_control *c, uint64_t batch,
+			     const struct hearth_ranges *wanted);
+int hearth_parse_want(const struct hearth_frame *f, uint64_t *ret_batch, struct hearth_ranges *ret);
+
+/* Frames that every end treats alike (NOTE, FAIL, PING): true if @f was one and is dealt with. */
+bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_frame *f);
+
+/* In job.c: count and pass on a note without sending it to the peer. */
+void hearth_job_count_note(struct hearth_job *job, enum hearth_severity severity);
+void hearth_job_tell(struct hearth_job *job, enum hearth_severity severity, const char *path,
+		     const char *text);
+
+#endif

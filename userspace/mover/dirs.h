@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The directories of a job, by number, with a bounded set of open descriptors.
+ *
+ * A directory is opened below its parent's descriptor, one component at a time,
+ * so that no path of any length or depth is ever resolved as a whole.
+ */
+#ifndef HEARTH_DIRS_H
+#define HEARTH_DIRS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HEARTH_MAX_OPEN_DIRS 128
+
+struct hearth_dir {
+	struct hearth_dir *older; /* in the list of idle, open ones */
+	struct hearth_dir *newer;
+	char *name;
+	uint32_t parent;
+	int fd;
+	int refs;
+	bool is_anchor; /* opened by the caller, kept open */
+	bool is_bad;    /* receiver: could not be made; its entries are passed over */
+	bool is_due;    /* receiver: gets its attributes at the end */
+	bool is_setgid; /* receiver: what is made in it inherits its group */
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t mtime_nsec;
+	int64_t mtime_sec;
+};
+
+struct hearth_dirs {
+	pthread_mutex_t lock;
+	struct hearth_dir **v;
+	uint32_t nr;
+	uint32_t cap;
+	uint32_t nr_open;
+	struct hearth_dir *oldest;
+	struct hearth_dir *newest;
+};
+
+void hearth_dirs_init(struct hearth_dirs *d);
+void hearth_dirs_exit(struct hearth_dirs *d);
+
+/*
+ * Both number the new directory with the count of those before it. An anchor takes over @fd; @name
+ * is what reports call it. NULL: no memory.
+ */
+struct hearth_dir *hearth_dirs_add_anchor(struct hearth_dirs *d, int fd, const char *name);
+struct hearth_dir *hearth_dirs_add(struct hearth_dirs *d, uint32_t parent, const char *name);
+
+/* The directory's record, which stays where it is; @number must exist. */
+struct hearth_dir *hearth_dirs_at(struct hearth_dirs *d, uint32_t number);
+
+/* An open descriptor, good until the matching put, or -errno. */
+int hearth_dirs_get(struct hearth_dirs *d, uint32_t number);
+void hearth_dirs_put(struct hearth_dirs *d, uint32_t number);
+
+/*
+ * Write "dir/dir/name", from the anchor's name on for reports, or from below the anchor; the front
+ * is cut off if it does not fit.
+ */
+char *hearth_dirs_path(struct hearth_dirs *d, uint32_t number, const char *name, char *buf,
+		       size_t len);
+char *hearth_dirs_relative_path(struct hearth_dirs *d, uint32_t number, const char *name, char *buf,
+				size_t len);
+
+#endif

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What both ends have in common: worker threads around the streams. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+#define FEW_CPUS 4
+#define REASON_SECONDS 2
+
+static void *worker_thread(void *arg)
+{
+	struct hearth_engine_worker *w = arg;
+
+	w->body(w->end, w->stream);
+	return NULL;
+}
+
+static bool start_worker(struct hearth_engine *e, void (*body)(void *, struct hearth_stream *),
+			 void *end, struct hearth_stream *stream)
+{
+	struct hearth_engine_worker *w = &e->workers[e->nr_workers];
+
+	w->body = body;
+	w->end = end;
+	w->stream = stream;
+	if (pthread_create(&w->thread, NULL, worker_thread, w))
+		return false;
+	e->nr_workers++;
+	return true;
+}
+
+static bool is_split(const struct hearth_job *job)
+{
+	if (job->opt.stages != HEARTH_STAGES_AUTO)
+		return job->opt.stages == HEARTH_STAGES_SPLIT;
+	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS;
+}
+
+bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
+			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
+			 void *end)
+{
+	bool split = is_split(job), is_ok = true;
+
+	e->nr_workers = 0;
+	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++) {
+		is_ok = start_worker(e, split ? roles->network : roles->fused, end,
+				     wires->streams[i]);
+		if (is_ok && split)
+			is_ok = start_worker(e, roles->storage, end, wires->streams[i]);
+	}
+	if (!is_ok) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
+				"only %u threads could be started; use fewer --streams",
+				e->nr_workers);
+		hearth_engine_join(e);
+	}
+	return is_ok;
+}
+
+void hearth_engine_join(struct hearth_engine *e)
+{
+	for (uint32_t i = 0; i < e->nr_workers; i++)
+		pthread_join(e->workers[i].thread, NULL);
+	e->nr_workers = 0;
+}
+
+int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
+		       struct hearth_pool *own, struct hearth_pool **ret)
+{
+	*ret = wires->pool ? wires->pool : own;
+	return wires->pool ? 0 : hearth_pool_init(own, job->opt.block_bytes, job->opt.memory_bytes);
+}
+
+void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control,
+			  void (*cancel)(void *), void *ctx)
+{
+	pthread_mutex_lock(&job->lock);
+	job->peer = control;
+	job->cancel = cancel;
+	job->cancel_ctx = ctx;
+	if (job->is_failed)
+		cancel(ctx);
+	pthread_mutex_unlock(&job->lock);
+}
+
+void hearth_engine_detach(struct hearth_job *job, struct hearth_control *control)
+{
+	pthread_mutex_lock(&job->lock);
+	job->peer = NULL;
+	job->cancel = NULL;
+	pthread_mutex_unlock(&job->lock);
+	if (job->is_failed)
+		hearth_control_send_fail(control, job->exit_code, job->failure);
+}
+
+void hearth_engine_cancel_wires(const struct hearth_wires *wires)
+{
+	hearth_control_cancel(wires->control);
+	for (uint32_t i = 0; i < wires->nr_streams; i++)
+		wires->streams[i]->ops->cancel(wires->streams[i]);
+}
+
+void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeout_s)
+{
+	if (err == -ECANCELED)
+		return;
+	if (err == -EPROTO)
+		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
+				"the far end broke the protocol; install the same version at both ends");
+	else if (err == -ETIMEDOUT)
+		hearth_job_fail(job, HEARTH_EXIT_LOST,
+				"nothing heard from the far end for %u s; run the same command again to continue",
+				timeout_s);
+	else if (err == -ENOMEM)
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
+	else
+		hearth_job_fail(job, HEARTH_EXIT_LOST,
+				"the far end is gone (%s); run the same command again to continue",
+				err == -ENODATA ? "connection closed" : strerror(-err));
+}
+
+/*
+ * When a peer gives up, its reason arrives on the control channel while its streams just break: let
+ * it come first.
+ */
+static void await_reason(struct hearth_job *job)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += REASON_SECONDS;
+	pthread_mutex_lock(&job->lock);
+	while (!job->is_failed && !pthread_cond_timedwait(&job->failed, &job->lock, &deadline))
+		;
+	pthread_mutex_unlock(&job->lock);
+}
+
+void hearth_engine_fail_stream(struct hearth_job *job, int err)
+{
+	if (err == -ECANCELED)
+		return;
+	if (err != -EPROTO)
+		await_reason(job);
+	if (err == -EPROTO)
+		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
+				"a data connection carried something that is no block of this job");
+	else
+		hearth_job_fail(job, HEARTH_EXIT_LOST,
+				"a data connection broke (%s); run the same command again to continue",
+				err == -ENODATA ? "closed early" : strerror(-err));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What both ends have in common: worker threads around the streams.
+ *
+ * With few CPUs each stream has one thread that runs a block to completion
+ * while it is warm in the cache. With more, as many storage threads work on the
+ * other side of a queue, and the pool is what lies between the two.
+ */
+#ifndef HEARTH_ENGINE_H
+#define HEARTH_ENGINE_H
+
+#include "control.h"
+#include "pool.h"
+#include "transport.h"
+
+#define HEARTH_MAX_STREAMS 64
+
+/* Thread bodies; they return when there is nothing left to do or the job has failed. */
+struct hearth_engine_roles {
+	void (*fused)(void *end, struct hearth_stream *stream);
+	void (*storage)(void *end, struct hearth_stream *stream);
+	void (*network)(void *end, struct hearth_stream *stream);
+};
+
+struct hearth_engine_worker {
+	void (*body)(void *end, struct hearth_stream *stream);
+	void *end;
+	struct hearth_stream *stream;
+	pthread_t thread;
+};
+
+struct hearth_engine {
+	uint32_t nr_workers;
+	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS];
+};
+
+/* False, and the job has failed, if not all threads could be started. */
+bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
+			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
+			 void *end);
+void hearth_engine_join(struct hearth_engine *e);
+
+/* The pool to use: the one that the wires bring, or @own made ready. 0 or -ENOMEM. */
+int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
+		       struct hearth_pool *own, struct hearth_pool **ret);
+
+/*
+ * While attached, notes of the job go to the peer and its failure calls @cancel. Detaching tells
+ * the peer of a failure.
+ */
+void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control,
+			  void (*cancel)(void *), void *ctx);
+void hearth_engine_detach(struct hearth_job *job, struct hearth_control *control);
+void hearth_engine_cancel_wires(const struct hearth_wires *wires);
+
+/* Fail the job for what a call on the control channel or on a stream returned. */
+void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeout_s);
+void hearth_engine_fail_stream(struct hearth_job *job, int err);
+
+#endif

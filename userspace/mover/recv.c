@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The receiver: threads that take blocks in, one that listens to the sender, and the end of the
+ * job.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/bytes.h"
+#include "../common/io.h"
+#include "engine.h"
+#include "recv.h"
+
+static void cancel(void *arg)
+{
+	struct hearth_receiver *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	r->is_cancelled = true;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	hearth_table_cancel(&r->table);
+	hearth_queue_close(&r->received);
+	hearth_pool_close(r->pool);
+	hearth_engine_cancel_wires(r->wires);
+}
+
+const char *hearth_receiver_name(const struct hearth_receiver *r, const struct hearth_batch *b,
+				 const struct hearth_entry *e)
+{
+	return r->rename_to ? r->rename_to : hearth_entry_name(b, e);
+}
+
+void hearth_receiver_note(struct hearth_receiver *r, enum hearth_severity severity,
+			  const struct hearth_batch *b, const struct hearth_entry *e,
+			  const char *what, int err)
+{
+	char path[HEARTH_PATH_MAX];
+
+	hearth_dirs_path(&r->dirs, e->parent, hearth_receiver_name(r, b, e), path, sizeof(path));
+	if (r->rename_to)
+		snprintf(path, sizeof(path), "%s", r->destination);
+	if (err)
+		hearth_job_note(r->job, severity, path, "%s: %s", what, strerror(-err));
+	else
+		hearth_job_note(r->job, severity, path, "%s", what);
+}
+
+static void check_over_locked(struct hearth_receiver *r)
+{
+	if (r->is_index_complete && !r->nr_left) {
+		r->is_over = true;
+		pthread_cond_broadcast(&r->changed);
+	}
+}
+
+void hearth_receiver_file_over(struct hearth_receiver *r, struct hearth_batch *b)
+{
+	hearth_table_settle(&r->table, b, 1);
+	pthread_mutex_lock(&r->lock);
+	r->nr_left--;
+	check_over_locked(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int handle_start(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	uint8_t is_single;
+	int ret;
+
+	if (r->is_started || hearth_parse_u8(f, &is_single) || is_single > 1)
+		return -EPROTO;
+	ret = hearth_plan_destination(r, is_single);
+	if (ret)
+		return -ECANCELED; /* the job has failed for its own reason */
+	r->is_started = true;
+	return hearth_control_send_u8(r->wires->control, HEARTH_FRAME_READY, r->is_eager);
+}
+
+static int handle_index(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	struct hearth_batch *b;
+	int ret;
+
+	if (!r->is_started || r->is_index_complete)
+		return -EPROTO;
+	ret = hearth_batch_decode(f->body, f->len, r->nr_batches, r->table.end, r->dirs.nr, &b);
+	if (ret)
+		return ret;
+	r->nr_batches++;
+	return hearth_plan_batch(r, b);
+}
+
+static int handle_index_end(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	struct hearth_reader reader = hearth_reader_of(f->body, f->len);
+	uint64_t nr = hearth_get_u64(&reader);
+
+	hearth_get_u8(&reader);
+	if (reader.is_bad || hearth_reader_left(&reader) || nr != r->nr_batches ||
+	    r->is_index_complete || !r->is_started)
+		return -EPROTO;
+	hearth_table_complete(&r->table);
+	r->job->count.is_index_complete = true;
+	pthread_mutex_lock(&r->lock);
+	r->is_index_complete = true;
+	check_over_locked(r);
+	pthread_mutex_unlock(&r->lock);
+	return 0;
+}
+
+static int handle_bye(struct hearth_receiver *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->is_bye = r->is_done;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	return r->is_bye ? 0 : -EPROTO;
+}
+
+static int handle(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	switch (f->type) {
+	case HEARTH_FRAME_START:
+		return handle_start(r, f);
+	case HEARTH_FRAME_INDEX:
+		return handle_index(r, f);
+	case HEARTH_FRAME_INDEX_END:
+		return handle_index_end(r, f);
+	case HEARTH_FRAME_BYE:
+		return handle_bye(r);
+	default:
+		return hearth_control_handle_common(r->job, f) ? 0 : -EPROTO;
+	}
+}
+
+static void *listen_thread(void *arg)
+{
+	struct hearth_receiver *r = arg;
+	struct hearth_frame f;
+	int err = 0;
+
+	while (!err && !r->is_bye) {
+		err = hearth_control_recv(r->wires->control, &f);
+		if (!err)
+			err = handle(r, &f);
+	}
+	if (err)
+		hearth_engine_fail_control(r->job, err, r->job->opt.timeout_s);
+	return NULL;
+}
+
+/* The next block of a stream; NULL once the sender has finished, or the job has failed. */
+static struct hearth_block *receive(struct hearth_receiver *r, struct hearth_stream *stream)
+{
+	struct hearth_block *b;
+	int err = stream->ops->recv(stream, r->pool, &b);
+
+	if (!err) {
+		r->job->count.bytes_moved += b->len;
+		return b;
+	}
+	if (err != -ENODATA || !r->is_done)
+		hearth_engine_fail_stream(r->job, err);
+	return NULL;
+}
+
+static bool store(struct hearth_receiver *r, struct hearth_block *b)
+{
+	int err = hearth_store_block(r, b);
+
+	hearth_pool_put(b);
+	if (err == -EMFILE)
+		hearth_job_fail(r->job, HEARTH_EXIT_PROTOCOL,
+				"the sender started more than %u files at once", HEARTH_MAX_PARTS);
+	else if (err)
+		hearth_engine_fail_control(r->job, err, r->job->opt.timeout_s);
+	return !err;
+}
+
+static void fused_worker(void *end, struct hearth_stream *stream)
+{
+	struct hearth_receiver *r = end;
+	struct hearth_block *b;
+
+	while ((b = receive(r, stream)) && store(r, b))
+		;
+}
+
+static void network_worker(void *end, struct hearth_stream *stream)
+{
+	struct hearth_receiver *r = end;
+	struct hearth_block *b;
+
+	while ((b = receive(r, stream)))
+		hearth_queue_push(&r->received, b);
+	/*
+	 * By now all is stored, or the job has failed: nobody waits for what another stream might
+	 * still bring.
+	 */
+	hearth_queue_close(&r->received);
+}
+
+static void storage_worker(void *end, struct hearth_stream *stream)
+{
+	struct hearth_receiver *r = end;
+	struct hearth_block *b;
+
+	(void)stream;
+	while ((b = hearth_queue_pop(&r->received)) && store(r, b))
+		;
+}
+
+static bool wait_for(struct hearth_receiver *r, const bool *flag)
+{
+	bool is_set;
+
+	pthread_mutex_lock(&r->lock);
+	while (!*flag && !r->is_cancelled)
+		pthread_cond_wait(&r->changed, &r->lock);
+	is_set = *flag;
+	pthread_mutex_unlock(&r->lock);
+	return is_set;
+}
+
+/*
+ * Everything is stored: directories get their attributes, the disk gets its due, the sender hears
+ * of it.
+ */
+static void finish(struct hearth_receiver *r)
+{
+	hearth_place_directories(r);
+	if (r->job->opt.fsync == HEARTH_FSYNC_END && r->root_fd >= 0 && syncfs(r->root_fd))
+		hearth_job_fail(r->job, HEARTH_EXIT_PARTIAL,
+				"%s: the disk did not take all data: %s", r->destination,
+				strerror(errno));
+	pthread_mutex_lock(&r->lock);
+	r->is_done = true;
+	pthread_mutex_unlock(&r->lock);
+	if (!r->is_cancelled && hearth_control_send(r->wires->control, HEARTH_FRAME_DONE, NULL, 0))
+		hearth_engine_fail_control(r->job, -ECONNRESET, 0);
+	wait_for(r, &r->is_bye);
+}
+
+static void run(struct hearth_receiver *r)
+{
+	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
+							  network_worker };
+	struct hearth_engine engine;
+	pthread_t listener;
+
+	if (pthread_create(&listener, NULL, listen_thread, r)) {
+		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no thread could be started");
+		return;
+	}
+	if (hearth_engine_start(&engine, r->job, r->wires, &roles, r)) {
+		if (wait_for(r, &r->is_over))
+			finish(r);
+		hearth_engine_join(&engine);
+	}
+	pthread_join(listener, NULL);
+}
+
+/* The umask without changing it, which would be seen by other threads. */
+static mode_t get_umask(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned int mask = 022;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Umask: %o", &mask) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return mask;
+}
+
+static void receiver_init(struct hearth_receiver *r)
+{
+	r->root_fd = -1;
+	r->umask = get_umask();
+	r->euid = geteuid();
+	r->egid = getegid();
+	hearth_dirs_init(&r->dirs);
+	hearth_table_init(&r->table);
+	hearth_queue_init(&r->received);
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
+	pthread_mutex_init(&r->parts_lock, NULL);
+}
+
+static void receiver_exit(struct hearth_receiver *r)
+{
+	hearth_parts_exit(r);
+	pthread_mutex_destroy(&r->parts_lock);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	hearth_queue_exit(&r->received);
+	hearth_table_exit(&r->table);
+	hearth_dirs_exit(&r->dirs);
+	hearth_close(&r->root_fd);
+	free(r->rename_to);
+	if (r->pool == &r->own_pool)
+		hearth_pool_exit(&r->own_pool);
+	free(r);
+}
+
+enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wires *wires,
+				const char *destination, char *const *expected,
+				uint32_t nr_expected)
+{
+	struct hearth_receiver *r = calloc(1, sizeof(*r));
+
+	if (!r || hearth_engine_pool(job, wires, &r->own_pool, &r->pool)) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
+				"no memory for the blocks; lower --memory");
+		free(r);
+		return HEARTH_EXIT_SYSTEM;
+	}
+	r->job = job;
+	r->wires = wires;
+	r->destination = destination;
+	r->expected = expected;
+	r->nr_expected = nr_expected;
+	receiver_init(r);
+	wires->control->timeout_s = job->opt.timeout_s;
+	if (hearth_pulse_start(&r->pulse, wires->control)) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
+	} else {
+		hearth_engine_attach(job, wires->control, cancel, r);
+		run(r);
+		hearth_engine_detach(job, wires->control);
+		hearth_pulse_stop(&r->pulse);
+	}
+	receiver_exit(r);
+	return hearth_job_result(job);
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The sender: threads that move blocks out, and one that listens to the receiver. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "send.h"
+
+static void cancel(void *arg)
+{
+	struct hearth_sender *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->is_cancelled = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	hearth_work_close(&s->work);
+	hearth_flight_cancel(&s->flight);
+	hearth_table_cancel(&s->table);
+	hearth_queue_close(&s->filled);
+	hearth_pool_close(s->pool);
+	hearth_engine_cancel_wires(s->wires);
+}
+
+/* Gives every part of an acknowledged block back to its batch. */
+static void settle(struct hearth_sender *s, const struct hearth_flight_slot *slot)
+{
+	for (uint32_t i = 0; i < slot->nr_segs; i++) {
+		uint64_t voff = slot->segs[i].voff, end = voff + slot->segs[i].len;
+
+		while (voff < end) {
+			struct hearth_batch *b = hearth_table_get(&s->table, voff);
+			uint64_t part;
+
+			if (!b)
+				break;
+			part = (b->end < end ? b->end : end) - voff;
+			hearth_table_settle(&s->table, b, part);
+			hearth_table_put(&s->table, b);
+			voff += part;
+			s->job->count.bytes_stored += part;
+		}
+	}
+}
+
+static int handle_ack(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	uint64_t seqs[HEARTH_MAX_ACKS];
+	uint32_t nr;
+
+	if (hearth_parse_seqs(f, seqs, &nr))
+		return -EPROTO;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct hearth_flight_slot slot;
+
+		if (!hearth_flight_remove(&s->flight, seqs[i], &slot))
+			return -EPROTO;
+		settle(s, &slot);
+		free(slot.segs);
+	}
+	return 0;
+}
+
+/* Queues what a damaged block held once more, at the front. */
+static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot)
+{
+	struct hearth_work_range range = { .tries = slot->tries + 1 };
+	int ret = 0;
+
+	if (slot->tries + 1 >= HEARTH_MAX_TRIES) {
+		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
+				"a block arrived damaged %d times; check the network cards and memory of both ends",
+				HEARTH_MAX_TRIES);
+		return 0;
+	}
+	s->job->count.blocks_resent++;
+	for (uint32_t i = 0; i < slot->nr_segs && !ret; i++) {
+		range.voff = slot->segs[i].voff;
+		range.len = slot->segs[i].len;
+		ret = hearth_work_push_front(&s->work, range);
+	}
+	return ret;
+}
+
+static int handle_nak(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	uint64_t seqs[HEARTH_MAX_ACKS];
+	uint32_t nr;
+	int ret = hearth_parse_seqs(f, seqs, &nr);
+
+	for (uint32_t i = 0; i < nr && !ret; i++) {
+		struct hearth_flight_slot slot;
+
+		if (!hearth_flight_remove(&s->flight, seqs[i], &slot))
+			return -EPROTO;
+		ret = resend(s, &slot);
+		free(slot.segs);
+	}
+	return ret;
+}
+
+/* The receiver may only ask for what the batch holds, and once. */
+static int accept_want(struct hearth_sender *s, struct hearth_batch *b,
+		       const struct hearth_ranges *wanted)
+{
+	struct hearth_work_range range = { 0 };
+	int ret = 0;
+
+	if (b->is_answered)
+		return -EPROTO;
+	if (wanted->nr && (wanted->v[0].start < b->voff || wanted->v[wanted->nr - 1].end > b->end))
+		return -EPROTO;
+	hearth_table_answer(&s->table, b, wanted->covered);
+	for (size_t i = 0; i < wanted->nr && !ret; i++) {
+		range.voff = wanted->v[i].start;
+		range.len = wanted->v[i].end - wanted->v[i].start;
+		ret = hearth_work_push(&s->work, range);
+	}
+	return ret;
+}
+
+static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	struct hearth_ranges wanted = { 0 };
+	struct hearth_batch *b = NULL;
+	uint64_t number;
+	int ret = hearth_parse_want(f, &number, &wanted);
+
+	if (!ret) {
+		b = hearth_table_get_number(&s->table, number);
+		ret = b ? accept_want(s, b, &wanted) : -EPROTO;
+	}
+	if (b) {
+		/* What is not wanted is there already, as far as this end's progress goes. */
+		s->job->count.bytes_skipped += b->end - b->voff - wanted.covered;
+		hearth_table_put(&s->table, b);
+	}
+	hearth_ranges_exit(&wanted);
+	return ret;
+}
+
+static int handle_ready(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	uint8_t flags;
+
+	if (hearth_parse_u8(f, &flags) || flags > 1)
+		return -EPROTO;
+	pthread_mutex_lock(&s->lock);
+	s->is_eager = flags;
+	s->is_ready = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static int handle_done(struct hearth_sender *s)
+{
+	int ret = hearth_control_send(s->wires->control, HEARTH_FRAME_BYE, NULL, 0);
+
+	hearth_work_close(&s->work);
+	hearth_queue_close(&s->filled);
+	pthread_mutex_lock(&s->lock);
+	s->is_done = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+static int handle(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	if (!s->is_ready && (f->type == HEARTH_FRAME_WANT || f->type == HEARTH_FRAME_ACK))
+		return -EPROTO;
+	switch (f->type) {
+	case HEARTH_FRAME_READY:
+		return s->is_ready ? -EPROTO : handle_ready(s, f);
+	case HEARTH_FRAME_WANT:
+		return handle_want(s, f);
+	case HEARTH_FRAME_ACK:
+		return handle_ack(s, f);
+	case HEARTH_FRAME_NAK:
+		return handle_nak(s, f);
+	case HEARTH_FRAME_DONE:
+		return handle_done(s);
+	default:
+		return hearth_control_handle_common(s->job, f) ? 0 : -EPROTO;
+	}
+}
+
+static void *listen_thread(void *arg)
+{
+	struct hearth_sender *s = arg;
+	struct hearth_frame f;
+	int err = 0;
+
+	while (!err && !s->is_done) {
+		err = hearth_control_recv(s->wires->control, &f);
+		if (!err)
+			err = handle(s, &f);
+	}
+	if (err)
+		hearth_engine_fail_control(s->job, err, s->job->opt.timeout_s);
+	return NULL;
+}
+
+/* Seals what was filled in and hands it to the stream; the block is gone afterwards. */
+static bool send_block(struct hearth_sender *s, struct hearth_stream *stream,
+		       struct hearth_block *b)
+{
+	uint64_t len = b->len;
+	int err = stream->ops->send(stream, b);
+
+	if (err)
+		hearth_engine_fail_stream(s->job, err);
+	else
+		s->job->count.bytes_moved += len;
+	return !err;
+}
+
+/* A filled, numbered and sealed block, or NULL once there is no more. */
+static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_source *src)
+{
+	struct hearth_block *b = hearth_pool_get(s->pool);
+	uint32_t tries;
+
+	if (!b)
+		return NULL;
+	if (!hearth_source_fill(src, b, &tries) || hearth_flight_add(&s->flight, b, tries)) {
+		hearth_pool_put(b);
+		return NULL;
+	}
+	b->session = s->wires->streams[0]->session;
+	hearth_block_seal(b, !(s->job->opt.flags & HEARTH_UNHASHED));
+	return b;
+}
+
+static void fused_worker(void *engine, struct hearth_stream *stream)
+{
+	struct hearth_sender *s = engine;
+	struct hearth_source src;
+	struct hearth_block *b;
+
+	hearth_source_init(&src, s);
+	while ((b = next_block(s, &src)) && send_block(s, stream, b))
+		;
+	hearth_source_exit(&src);
+	stream->ops->finish(stream);
+}
+
+static void storage_worker(void *engine, struct hearth_stream *stream)
+{
+	struct hearth_sender *s = engine;
+	struct hearth_source src;
+	struct hearth_block *b;
+
+	(void)stream;
+	hearth_source_init(&src, s);
+	while ((b = next_block(s, &src)))
+		hearth_queue_push(&s->filled, b);
+	hearth_source_exit(&src);
+}
+
+static void network_worker(void *engine, struct hearth_stream *stream)
+{
+	struct hearth_sender *s = engine;
+	struct hearth_block *b;
+
+	while ((b = hearth_queue_pop(&s->filled)) && send_block(s, stream, b))
+		;
+	stream->ops->finish(stream);
+}
+
+static bool wait_for(struct hearth_sender *s, const bool *flag)
+{
+	bool is_set;
+
+	pthread_mutex_lock(&s->lock);
+	while (!*flag && !s->is_cancelled)
+		pthread_cond_wait(&s->changed, &s->lock);
+	is_set = *flag;
+	pthread_mutex_unlock(&s->lock);
+	return is_set;
+}
+
+static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
+{
+	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
+							  network_worker };
+	struct hearth_engine engine;
+	pthread_t listener;
+
+	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
+				   hearth_scan_is_single(sources, nr)) ||
+	    pthread_create(&listener, NULL, listen_thread, s)) {
+		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
+				"the control connection could not be used");
+		return;
+	}
+	if (hearth_engine_start(&engine, s->job, s->wires, &roles, s)) {
+		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr))
+			wait_for(s, &s->is_done);
+		hearth_engine_join(&engine);
+	}
+	pthread_join(listener, NULL);
+}
+
+enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *wires,
+			     char *const *sources, uint32_t nr_sources)
+{
+	struct hearth_sender *s = calloc(1, sizeof(*s));
+
+	if (!s || hearth_engine_pool(job, wires, &s->own_pool, &s->pool)) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
+				"no memory for the blocks; lower --memory");
+		free(s);
+		return HEARTH_EXIT_SYSTEM;
+	}
+	s->job = job;
+	s->wires = wires;
+	hearth_dirs_init(&s->dirs);
+	hearth_table_init(&s->table);
+	hearth_work_init(&s->work);
+	hearth_flight_init(&s->flight);
+	hearth_queue_init(&s->filled);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
+	wires->control->timeout_s = job->opt.timeout_s;
+	if (hearth_pulse_start(&s->pulse, wires->control)) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
+	} else {
+		hearth_engine_attach(job, wires->control, cancel, s);
+		run(s, sources, nr_sources);
+		hearth_engine_detach(job, wires->control);
+		hearth_pulse_stop(&s->pulse);
+	}
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	hearth_queue_exit(&s->filled);
+	hearth_flight_exit(&s->flight);
+	hearth_work_exit(&s->work);
+	hearth_table_exit(&s->table);
+	hearth_dirs_exit(&s->dirs);
+	if (s->pool == &s->own_pool)
+		hearth_pool_exit(&s->own_pool);
+	free(s);
+	return hearth_job_result(job);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the sender.
+ *
+ *   scan.c    walks the sources, publishes the index      (the caller's thread)
+ *   source.c  fills blocks with the ranges that are due   (storage side)
+ *   send.c    seals and sends them                        (network side)
+ *             and listens to what the receiver says       (control thread)
+ */
+#ifndef HEARTH_SEND_H
+#define HEARTH_SEND_H
+
+#include "control.h"
+#include "dirs.h"
+#include "pool.h"
+#include "pulse.h"
+#include "table.h"
+#include "transport.h"
+#include "work.h"
+
+/* Index entries that may be under way before the scan waits. */
+#define HEARTH_MAX_LIVE_ENTRIES 65536
+
+struct hearth_sender {
+	struct hearth_job *job;
+	const struct hearth_wires *wires;
+	struct hearth_pool *pool;
+	struct hearth_pool own_pool;
+	struct hearth_dirs dirs;
+	struct hearth_table table;
+	struct hearth_work work;
+	struct hearth_flight flight;
+	struct hearth_queue filled; /* split stages: from storage to network */
+	struct hearth_pulse pulse;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_ready;
+	bool is_eager; /* all is wanted */
+	bool is_done;  /* the receiver has everything */
+	bool is_cancelled;
+};
+
+/* One thread's view of the sources: it keeps the last file open. */
+struct hearth_source {
+	struct hearth_sender *sender;
+	int fd;
+	uint64_t fd_voff; /* which file that is */
+};
+
+void hearth_source_init(struct hearth_source *src, struct hearth_sender *s);
+void hearth_source_exit(struct hearth_source *src);
+
+/*
+ * Fills a block with what is due; false once there is nothing more to send. @ret_tries: of a range
+ * that is sent again.
+ */
+bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries);
+
+/* True if the sources are one single thing that is no directory. */
+bool hearth_scan_is_single(char *const *sources, uint32_t nr);
+
+/* Publishes the index of all sources. 0, or -errno after failing the job. */
+int hearth_scan(struct hearth_sender *s, char *const *sources, uint32_t nr);
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* HELLO and WELCOME, and the proof that a data connection belongs to the session. */
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/bytes.h"
+#include "../common/io.h"
+#include "session.h"
+
+#define HELLO_MAGIC 0x48545248u  /* "HRTH" */
+#define STREAM_MAGIC 0x52545348u /* "HSTR" */
+#define PROOF_BYTES (8 + 4 + 2 * HEARTH_NONCE_BYTES)
+
+/* A rule goes out as it was written. */
+static void put_rule(struct hearth_writer *w, const struct hearth_rule *rule)
+{
+	size_t len = strlen(rule->pattern);
+
+	hearth_put_u8(w, rule->is_include);
+	hearth_put_varint(w, rule->is_anchored + len + rule->is_dir_only);
+	hearth_put_bytes(w, "/", rule->is_anchored);
+	hearth_put_bytes(w, rule->pattern, len);
+	hearth_put_bytes(w, "/", rule->is_dir_only);
+}
+
+static int get_rules(struct hearth_reader *r, struct hearth_filter *f)
+{
+	uint64_t nr = hearth_get_varint(r);
+	int ret = 0;
+
+	for (uint64_t i = 0; i < nr && !ret && !r->is_bad; i++) {
+		uint8_t is_include = hearth_get_u8(r);
+		size_t len;
+		const char *pattern = hearth_get_string(r, HEARTH_PATTERN_MAX, &len);
+
+		ret = pattern && is_include <= 1 ? hearth_filter_add(f, is_include, pattern, len)
+						 : -EPROTO;
+	}
+	return !ret || ret == -ENOMEM ? ret : -EPROTO;
+}
+
+int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
+{
+	uint8_t *buf = malloc(HEARTH_FRAME_MAX_BYTES);
+	struct hearth_writer w = hearth_writer_of(buf, HEARTH_FRAME_MAX_BYTES);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	hearth_put_u32(&w, HELLO_MAGIC);
+	hearth_put_u32(&w, h->protocol);
+	hearth_put_u8(&w, h->direction);
+	hearth_put_u8(&w, h->nr_streams);
+	hearth_put_u16(&w, h->port_low);
+	hearth_put_u16(&w, h->port_high);
+	hearth_put_u64(&w, h->session);
+	hearth_put_bytes(&w, h->key, sizeof(h->key));
+	hearth_put_u32(&w, h->opt.flags);
+	hearth_put_u8(&w, h->opt.fsync);
+	hearth_put_u32(&w, h->opt.block_bytes);
+	hearth_put_u32(&w, h->opt.timeout_s);
+	hearth_put_u64(&w, h->opt.memory_bytes);
+	hearth_put_varint(&w, h->nr_paths);
+	for (uint32_t i = 0; i < h->nr_paths; i++)
+		hearth_put_string(&w, h->paths[i], strlen(h->paths[i]));
+	hearth_put_varint(&w, h->filter.nr_rules);
+	for (uint32_t i = 0; i < h->filter.nr_rules; i++)
+		put_rule(&w, &h->filter.rules[i]);
+	ret = w.is_bad ? -E2BIG : hearth_control_send(c, HEARTH_FRAME_HELLO, buf, w.len);
+	OPENSSL_cleanse(buf, w.len);
+	free(buf);
+	return ret;
+}
+
+static bool options_are_valid(const struct hearth_hello *h)
+{
+	const struct hearth_options *o = &h->opt;
+
+	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
+	       o->block_bytes >= HEARTH_BLOCK_MIN_PAYLOAD &&
+	       o->block_bytes <= HEARTH_BLOCK_MAX_PAYLOAD && o->timeout_s &&
+	       o->timeout_s <= 86400 && o->memory_bytes <= 1ull << 40 && h->nr_streams &&
+	       h->nr_streams <= HEARTH_MAX_STREAMS && h->port_low <= h->port_high &&
+	       (h->direction == HEARTH_SERVER_SENDS ||
+		(h->direction == HEARTH_SERVER_RECEIVES && h->nr_paths == 1));
+}
+
+static int get_paths(struct hearth_reader *r, struct hearth_hello *h)
+{
+	uint64_t nr = hearth_get_varint(r);
+
+	if (r->is_bad || !nr || nr > HEARTH_MAX_PATHS)
+		return -EPROTO;
+	h->paths = calloc(nr, sizeof(*h->paths));
+	if (!h->paths)
+		return -ENOMEM;
+	while (h->nr_paths < nr) {
+		size_t len;
+		const char *s = hearth_get_string(r, HEARTH_PATH_MAX - 1, &len);
+
+		if (!s || memchr(s, '\0', len))
+			return -EPROTO;
+		h->paths[h->nr_paths] = strndup(s, len);
+		if (!h->paths[h->nr_paths++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
+{
+	struct hearth_reader r = hearth_reader_of(f->body, f->len);
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (hearth_get_u32(&r) != HELLO_MAGIC)
+		return -EPROTO;
+	ret->protocol = hearth_get_u32(&r);
+	if (ret->protocol != HEARTH_PROTOCOL)
+		return r.is_bad ? -EPROTO : -EPROTONOSUPPORT;
+	ret->direction = hearth_get_u8(&r);
+	ret->nr_streams = hearth_get_u8(&r);
+	ret->port_low = hearth_get_u16(&r);
+	ret->port_high = hearth_get_u16(&r);
+	ret->session = hearth_get_u64(&r);
+	hearth_get_copy(&r, ret->key, sizeof(ret->key));
+	hearth_options_init(&ret->opt);
+	ret->opt.flags = hearth_get_u32(&r);
+	ret->opt.fsync = hearth_get_u8(&r);
+	ret->opt.block_bytes = hearth_get_u32(&r);
+	ret->opt.timeout_s = hearth_get_u32(&r);
+	ret->opt.memory_bytes = hearth_get_u64(&r);
+	err = get_paths(&r, ret);
+	if (!err)
+		err = get_rules(&r, &ret->filter);
+	if (!err && (r.is_bad || hearth_reader_left(&r) || !options_are_valid(ret)))
+		err = -EPROTO;
+	if (err)
+		hearth_hello_exit(ret);
+	return err;
+}
+
+void hearth_hello_exit(struct hearth_hello *h)
+{
+	for (uint32_t i = 0; i < h->nr_paths; i++)
+		free(h->paths[i]);
+	free(h->paths);
+	hearth_filter_exit(&h->filter);
+	OPENSSL_cleanse(h->key, sizeof(h->key));
+	h->paths = NULL;
+	h->nr_paths = 0;
+}
+
+int hearth_send_welcome(struct hearth_control *c, const struct hearth_welcome *welcome)
+{
+	uint8_t buf[128];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u32(&w, HELLO_MAGIC);
+	hearth_put_u32(&w, HEARTH_PROTOCOL);
+	hearth_put_u16(&w, welcome->port);
+	hearth_put_string(&w, welcome->address, strlen(welcome->address));
+	return hearth_control_send(c, HEARTH_FRAME_WELCOME, buf, w.len);
+}
+
+int hearth_parse_welcome(const struct hearth_frame *f, struct hearth_welcome *ret)
+{
+	struct hearth_reader r = hearth_reader_of(f->body, f->len);
+	uint32_t magic = hearth_get_u32(&r), protocol = hearth_get_u32(&r);
+	const char *address;
+	size_t len;
+
+	ret->port = hearth_get_u16(&r);
+	address = hearth_get_string(&r, sizeof(ret->address) - 1, &len);
+	if (r.is_bad || hearth_reader_left(&r) || magic != HELLO_MAGIC ||
+	    protocol != HEARTH_PROTOCOL)
+		return -EPROTO;
+	memcpy(ret->address, address, len);
+	ret->address[len] = '\0';
+	return 0;
+}
+
+static void mac(const struct hearth_ticket *t, const char side[6], const uint8_t proof[PROOF_BYTES],
+		uint8_t ret[HEARTH_MAC_BYTES])
+{
+	uint8_t text[6 + PROOF_BYTES];
+	unsigned int len = HEARTH_MAC_BYTES;
+
+	memcpy(text, side, 6);
+	memcpy(text + 6, proof, PROOF_BYTES);
+	HMAC(EVP_sha256(), t->key, sizeof(t->key), text, sizeof(text), ret, &len);
+}
+
+static void put_proof(uint8_t proof[PROOF_BYTES], uint64_t session, uint32_t stream,
+		      const uint8_t *server_nonce, const uint8_t *client_nonce)
+{
+	struct hearth_writer w = hearth_writer_of(proof, PROOF_BYTES);
+
+	hearth_put_u64(&w, session);
+	hearth_put_u32(&w, stream);
+	hearth_put_bytes(&w, server_nonce, HEARTH_NONCE_BYTES);
+	hearth_put_bytes(&w, client_nonce, HEARTH_NONCE_BYTES);
+}
+
+int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream)
+{
+	uint8_t greeting[4 + HEARTH_NONCE_BYTES], nonce[HEARTH_NONCE_BYTES], proof[PROOF_BYTES];
+	uint8_t answer[8 + 4 + HEARTH_NONCE_BYTES + HEARTH_MAC_BYTES], theirs[HEARTH_MAC_BYTES],
+		ours[HEARTH_MAC_BYTES];
+	struct hearth_writer w = hearth_writer_of(answer, sizeof(answer));
+	struct hearth_reader r = hearth_reader_of(greeting, sizeof(greeting));
+	int ret = hearth_random_bytes(nonce, sizeof(nonce));
+
+	if (!ret)
+		ret = hearth_read_all(in_fd, greeting, sizeof(greeting));
+	if (ret)
+		return ret;
+	if (hearth_get_u32(&r) != STREAM_MAGIC)
+		return -EPROTO;
+	put_proof(proof, t->session, stream, greeting + 4, nonce);
+	mac(t, "client", proof, ours);
+	hearth_put_u64(&w, t->session);
+	hearth_put_u32(&w, stream);
+	hearth_put_bytes(&w, nonce, sizeof(nonce));
+	hearth_put_bytes(&w, ours, sizeof(ours));
+	ret = hearth_write_all(out_fd, answer, w.len);
+	if (!ret)
+		ret = hearth_read_all(in_fd, theirs, sizeof(theirs));
+	if (ret)
+		return ret;
+	mac(t, "server", proof, ours);
+	return CRYPTO_memcmp(ours, theirs, sizeof(ours)) ? -EACCES : 0;
+}
+
+int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_streams,
+			   uint32_t *ret_stream)
+{
+	uint8_t greeting[4 + HEARTH_NONCE_BYTES], nonce[HEARTH_NONCE_BYTES], proof[PROOF_BYTES];
+	uint8_t answer[8 + 4 + HEARTH_NONCE_BYTES + HEARTH_MAC_BYTES], theirs[HEARTH_MAC_BYTES],
+		ours[HEARTH_MAC_BYTES];
+	struct hearth_writer w = hearth_writer_of(greeting, sizeof(greeting));
+	struct hearth_reader r = hearth_reader_of(answer, sizeof(answer));
+	uint64_t session;
+	uint32_t stream;
+	int ret;
+
+	hearth_put_u32(&w, STREAM_MAGIC);
+	ret = hearth_random_bytes(greeting + 4, HEARTH_NONCE_BYTES);
+	if (!ret)
+		ret = hearth_write_all(fd, greeting, sizeof(greeting));
+	if (!ret)
+		ret = hearth_read_all(fd, answer, sizeof(answer));
+	if (ret)
+		return ret;
+	session = hearth_get_u64(&r);
+	stream = hearth_get_u32(&r);
+	hearth_get_copy(&r, nonce, sizeof(nonce));
+	hearth_get_copy(&r, theirs, sizeof(theirs));
+	put_proof(proof, session, stream, greeting + 4, nonce);
+	mac(t, "client", proof, ours);
+	if (CRYPTO_memcmp(ours, theirs, sizeof(ours)) || session != t->session ||
+	    stream >= nr_streams)
+		return -EACCES;
+	mac(t, "server", proof, ours);
+	*ret_stream = stream;
+	return hearth_write_all(fd, ours, sizeof(ours));
+}

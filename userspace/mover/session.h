@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How two ends that ssh joined agree on a job and build its streams.
+ *
+ * The client starts `hearthd --server` over ssh and says HELLO on its standard
+ * input: the versions, the options, the paths, and a key made for this session
+ * only. The server listens on a port of its own and tells it in WELCOME. Every
+ * data connection then proves to the other side that it knows the key:
+ *
+ *   server -> client  u32 magic, nonce S
+ *   client -> server  u64 session, u32 stream, nonce C, HMAC(key, "client" session stream S C)
+ *   server -> client  HMAC(key, "server" session stream S C)
+ *
+ * HMAC is HMAC-SHA-256. Nonces are 32 random bytes; the key never leaves the
+ * ssh connection. Whatever else connects to the port is closed.
+ */
+#ifndef HEARTH_SESSION_H
+#define HEARTH_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "engine.h"
+#include "filter.h"
+
+#define HEARTH_KEY_BYTES 32
+#define HEARTH_NONCE_BYTES 32
+#define HEARTH_MAC_BYTES 32
+#define HEARTH_MAX_PATHS 4096
+
+enum hearth_direction {
+	HEARTH_SERVER_SENDS = 1,
+	HEARTH_SERVER_RECEIVES = 2,
+};
+
+struct hearth_hello {
+	uint32_t protocol;
+	uint8_t direction;
+	uint8_t nr_streams;
+	uint16_t port_low; /* 0: any port */
+	uint16_t port_high;
+	uint64_t session;
+	uint8_t key[HEARTH_KEY_BYTES];
+	struct hearth_options opt;
+	uint32_t nr_paths;
+	char **paths;
+	struct hearth_filter filter;
+};
+
+struct hearth_welcome {
+	uint16_t port;
+	char address[64]; /* as the client's ssh reached the server; may be empty */
+};
+
+int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h);
+
+/*
+ * 0, -EPROTO, -ENOMEM, or -EPROTONOSUPPORT with only @ret->protocol set. Free with
+ * hearth_hello_exit().
+ */
+int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret);
+void hearth_hello_exit(struct hearth_hello *h);
+
+int hearth_send_welcome(struct hearth_control *c, const struct hearth_welcome *w);
+int hearth_parse_welcome(const struct hearth_frame *f, struct hearth_welcome *ret);
+
+/* What a data connection is told apart and authenticated by. */
+struct hearth_ticket {
+	uint64_t session;
+	uint8_t key[HEARTH_KEY_BYTES];
+};
+
+/* Both return 0, -EACCES if the peer does not know the key, or -errno. */
+int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream);
+int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_streams,
+			   uint32_t *ret_stream);
+
+/* A listening socket on a free port of the range, IPv6 and IPv4. The descriptor or -errno. */
+int hearth_listen(uint16_t port_low, uint16_t port_high, uint16_t *ret_port);
+
+/* Connects within @timeout_s. The descriptor or -errno. */
+int hearth_connect(const char *host, uint16_t port, int timeout_s);
+
+/*
+ * Waits up to @timeout_s for every stream to come in, while @client_fd, the ssh connection, is
+ * open. 0, -ETIMEDOUT, -ECONNRESET or -errno.
+ */
+int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
+			  uint32_t nr_streams, uint32_t timeout_s, struct hearth_stream **streams);
+
+#endif

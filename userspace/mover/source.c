@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The sender's storage side: fills blocks with the parts of files that are due. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/io.h"
+#include "confine.h"
+#include "send.h"
+
+void hearth_source_init(struct hearth_source *src, struct hearth_sender *s)
+{
+	src->sender = s;
+	src->fd = -1;
+	src->fd_voff = 0;
+}
+
+void hearth_source_exit(struct hearth_source *src)
+{
+	hearth_close(&src->fd);
+}
+
+/* Reports a file that cannot be read as the index promised, once. */
+static void report(struct hearth_source *src, struct hearth_batch *batch, struct hearth_entry *e,
+		   int err)
+{
+	struct hearth_sender *s = src->sender;
+	char path[HEARTH_PATH_MAX];
+
+	if (atomic_exchange(&e->is_faulty, true))
+		return;
+	hearth_dirs_path(&s->dirs, e->parent, hearth_entry_name(batch, e), path, sizeof(path));
+	if (err == -ENOENT)
+		hearth_job_note(s->job, HEARTH_NOTE_VANISHED, path,
+				"vanished before it was copied");
+	else if (err == -ENODATA)
+		hearth_job_note(s->job, HEARTH_NOTE_ERROR, path,
+				"shrank while it was copied; copy it again");
+	else if (err == -ELOOP)
+		hearth_job_note(s->job, HEARTH_NOTE_ERROR, path,
+				"became a symlink while it was copied; copy it again");
+	else
+		hearth_job_note(s->job, HEARTH_NOTE_ERROR, path, "cannot be read: %s",
+				strerror(-err));
+}
+
+static int open_file(struct hearth_source *src, struct hearth_batch *batch, struct hearth_entry *e)
+{
+	struct hearth_dirs *dirs = &src->sender->dirs;
+	struct stat st;
+	int dir_fd, fd;
+
+	if (src->fd >= 0 && src->fd_voff == e->voff)
+		return src->fd;
+	hearth_close(&src->fd);
+	dir_fd = hearth_dirs_get(dirs, e->parent);
+	if (dir_fd < 0)
+		return dir_fd;
+	/* O_NONBLOCK: what was a file in the scan may be a FIFO by now. */
+	fd = hearth_open_beneath(dir_fd, hearth_entry_name(batch, e),
+				 O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	hearth_dirs_put(dirs, e->parent);
+	if (fd < 0)
+		return fd;
+	if (e->is_sparse && (fstat(fd, &st) || !S_ISREG(st.st_mode)))
+		e->is_sparse = false;
+	src->fd = fd;
+	src->fd_voff = e->voff;
+	return fd;
+}
+
+/*
+ * How much of [offset, offset + len) is of one kind, and which. Files that lie about their holes,
+ * or file systems that know none, just have data.
+ */
+static uint64_t probe_hole(int fd, uint64_t offset, uint64_t len,
+			   enum hearth_segment_kind *ret_kind)
+{
+	off_t at = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	*ret_kind = HEARTH_SEGMENT_HOLE;
+	if (at < 0 && errno == ENXIO) {
+		/* A hole up to the end; unless the file shrank, which reading will find. */
+		if (lseek(fd, 0, SEEK_END) < (off_t)(offset + len))
+			*ret_kind = HEARTH_SEGMENT_DATA;
+		return len;
+	}
+	if (at > (off_t)offset)
+		return (uint64_t)at - offset < len ? (uint64_t)at - offset : len;
+	*ret_kind = HEARTH_SEGMENT_DATA;
+	at = at < 0 ? -1 : lseek(fd, (off_t)offset, SEEK_HOLE);
+	return at > (off_t)offset && (uint64_t)at - offset < len ? (uint64_t)at - offset : len;
+}
+
+/* Puts one part of one file into the block; returns how many bytes of it are dealt with. */
+static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
+			  struct hearth_batch *batch, struct hearth_entry *e, uint64_t voff,
+			  uint64_t len)
+{
+	enum hearth_segment_kind kind = HEARTH_SEGMENT_DATA;
+	int fd = open_file(src, batch, e);
+	ssize_t got = fd;
+
+	if (fd >= 0 && e->is_sparse)
+		len = probe_hole(fd, voff - e->voff, len, &kind);
+	if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
+		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
+	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
+		hearth_block_add(b, kind, voff, len);
+	} else if (got > 0) {
+		hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, (uint64_t)got);
+		b->len += (uint32_t)got;
+		if ((uint64_t)got < len) { /* the next call finds the end of the file */
+			len = (uint64_t)got;
+		}
+	} else {
+		report(src, batch, e, got ? (int)got : -ENODATA);
+		hearth_block_add(b, HEARTH_SEGMENT_FAULT, voff, len);
+	}
+	if (voff + len == e->voff + e->size)
+		hearth_close(&src->fd);
+	return len;
+}
+
+/*
+ * Fills in as much of the range as the block takes; the rest goes back to the front of the queue.
+ *
+ */
+static void fill_range(struct hearth_source *src, struct hearth_block *b,
+		       struct hearth_work_range range)
+{
+	struct hearth_sender *s = src->sender;
+	struct hearth_batch *batch = NULL;
+
+	while (range.len && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+		struct hearth_entry *e;
+		uint64_t part;
+
+		if (batch && batch->end <= range.voff) {
+			hearth_table_put(&s->table, batch);
+			batch = NULL;
+		}
+		if (!batch)
+			batch = hearth_table_get(&s->table, range.voff);
+		if (!batch) {
+			hearth_job_fail(s->job, HEARTH_EXIT_PROTOCOL,
+					"the receiver asked twice for the same data");
+			return;
+		}
+		e = hearth_batch_find(batch, range.voff);
+		part = e->voff + e->size - range.voff;
+		part = fill_part(src, b, batch, e, range.voff, part < range.len ? part : range.len);
+		range.voff += part;
+		range.len -= part;
+	}
+	if (batch)
+		hearth_table_put(&s->table, batch);
+	if (range.len)
+		hearth_work_push_front(&s->work, range);
+}
+
+bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries)
+{
+	struct hearth_work_range range;
+
+	*ret_tries = 0;
+	while (!hearth_block_is_full(b) && !*ret_tries &&
+	       hearth_work_pop(&src->sender->work, b->data_bytes - b->len, !b->nr_segs, &range)) {
+		fill_range(src, b, range);
+		*ret_tries = range.tries;
+	}
+	return b->nr_segs;
+}

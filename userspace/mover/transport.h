@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Streams: one network channel that carries blocks one way.
+ *
+ * The engine knows streams by these five calls only. `send` takes the block
+ * whatever happens; `recv` hands one over. A transport that moves bytes gets
+ * and puts blocks of the pool; one that moves memory passes the block itself.
+ */
+#ifndef HEARTH_TRANSPORT_H
+#define HEARTH_TRANSPORT_H
+
+#include <stdint.h>
+
+#include "pool.h"
+
+struct hearth_stream;
+
+struct hearth_stream_ops {
+	const char *name;
+
+	/* Sends a sealed block. 0 or -errno. */
+	int (*send)(struct hearth_stream *s, struct hearth_block *b);
+
+	/*
+	 * Receives a block, parsed but not verified. -ENODATA: the peer has finished; -EPROTO: that
+	 * was no block.
+	 */
+	int (*recv)(struct hearth_stream *s, struct hearth_pool *pool, struct hearth_block **ret);
+
+	/* No block follows from here. */
+	void (*finish)(struct hearth_stream *s);
+
+	/* Makes blocked calls of other threads return, for good. */
+	void (*cancel)(struct hearth_stream *s);
+
+	void (*free)(struct hearth_stream *s);
+};
+
+struct hearth_stream {
+	const struct hearth_stream_ops *ops;
+	uint64_t session;
+};
+
+/*
+ * A stream over a connected socket, or over a pair of pipes; owns the descriptors. NULL: no memory.
+ *
+ */
+struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session);
+
+/* A stream inside this process; @ret_peer is its other end. 0 or -ENOMEM. */
+int hearth_memory_streams(uint64_t session, struct hearth_stream **ret_near,
+			  struct hearth_stream **ret_far);
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the sender still has to do: ranges to be sent, and blocks in flight. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "work.h"
+
+void hearth_work_init(struct hearth_work *w)
+{
+	memset(w, 0, sizeof(*w));
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->changed, NULL);
+}
+
+void hearth_work_exit(struct hearth_work *w)
+{
+	free(w->v);
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+}
+
+static struct hearth_work_range *slot(struct hearth_work *w, size_t i)
+{
+	return &w->v[(w->first + i) & (w->cap - 1)];
+}
+
+static int make_room(struct hearth_work *w)
+{
+	size_t cap = w->cap ? w->cap * 2 : 256;
+	struct hearth_work_range *grown;
+
+	if (w->nr < w->cap)
+		return 0;
+	grown = malloc(cap * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->nr; i++)
+		grown[i] = *slot(w, i);
+	free(w->v);
+	w->v = grown;
+	w->first = 0;
+	w->cap = cap;
+	return 0;
+}
+
+int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
+{
+	struct hearth_work_range *last;
+	int ret = 0;
+
+	pthread_mutex_lock(&w->lock);
+	last = w->nr ? slot(w, w->nr - 1) : NULL;
+	if (last && !last->tries && !range.tries && last->voff + last->len == range.voff) {
+		last->len += range.len;
+	} else {
+		ret = make_room(w);
+		if (!ret)
+			*slot(w, w->nr++) = range;
+	}
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}
+
+int hearth_work_push_front(struct hearth_work *w, struct hearth_work_range range)
+{
+	int ret;
+
+	pthread_mutex_lock(&w->lock);
+	ret = make_room(w);
+	if (!ret) {
+		w->first = (w->first - 1) & (w->cap - 1);
+		w->nr++;
+		*slot(w, 0) = range;
+	}
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}
+
+bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
+		     struct hearth_work_range *ret)
+{
+	struct hearth_work_range *first;
+
+	pthread_mutex_lock(&w->lock);
+	while (may_wait && !w->nr && !w->is_closed)
+		pthread_cond_wait(&w->changed, &w->lock);
+	if (!w->nr || w->is_closed) {
+		pthread_mutex_unlock(&w->lock);
+		return false;
+	}
+	first = slot(w, 0);
+	*ret = *first;
+	if (ret->len > max) {
+		ret->len = max;
+		first->voff += max;
+		first->len -= max;
+	} else {
+		w->first = (w->first + 1) & (w->cap - 1);
+		w->nr--;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return true;
+}
+
+void hearth_work_close(struct hearth_work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->is_closed = true;
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void hearth_flight_init(struct hearth_flight *f)
+{
+	memset(f, 0, sizeof(*f));
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
+}
+
+void hearth_flight_exit(struct hearth_flight *f)
+{
+	for (size_t i = 0; i < HEARTH_MAX_FLIGHT; i++)
+		if (f->slots[i].is_used)
+			free(f->slots[i].segs);
+	pthread_cond_destroy(&f->changed);
+	pthread_mutex_destroy(&f->lock);
+}
+
+int hearth_flight_add(struct hearth_flight *f, struct hearth_block *b, uint32_t tries)
+{
+	size_t bytes = b->nr_segs * sizeof(*b->segs);
+	struct hearth_segment *copy = malloc(bytes);
+	struct hearth_flight_slot *s;
+	int ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, b->segs, bytes);
+	pthread_mutex_lock(&f->lock);
+	b->seq = f->next_seq++;
+	s = &f->slots[b->seq % HEARTH_MAX_FLIGHT];
+	while (s->is_used && !f->is_cancelled)
+		pthread_cond_wait(&f->changed, &f->lock);
+	if (f->is_cancelled) {
+		free(copy);
+		ret = -ECANCELED;
+	} else {
+		*s = (struct hearth_flight_slot){ true, b->seq, tries, b->nr_segs, copy };
+	}
+	pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
+bool hearth_flight_remove(struct hearth_flight *f, uint64_t seq, struct hearth_flight_slot *ret)
+{
+	struct hearth_flight_slot *s = &f->slots[seq % HEARTH_MAX_FLIGHT];
+	bool is_found;
+
+	pthread_mutex_lock(&f->lock);
+	is_found = s->is_used && s->seq == seq;
+	if (is_found) {
+		*ret = *s;
+		s->is_used = false;
+		pthread_cond_broadcast(&f->changed);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return is_found;
+}
+
+void hearth_flight_cancel(struct hearth_flight *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->is_cancelled = true;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
