@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Thin front of the build: "make help" lists what it does.
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+# KERNEL=6.1 or 6.12 builds for (and tests with) Debian's kernel of that version, unpacked into a cache;
+# without it, a build is for the running kernel and tests take 6.1.
+KERNEL ?=
+GUEST_KERNEL := $(or $(KERNEL),6.1)
+PREFIX ?= /usr/local
+DESTDIR ?=
+userspace := $(patsubst %/Makefile,%,$(wildcard userspace/Makefile userspace/*/Makefile))
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+all: module $(userspace) ## build the module (KERNEL=6.1|6.12, else the running kernel) and the programs
+
+deps: ## install the Debian packages that are missing
+	@tests/deps
+
+module:
+	@tests/deps build
+	@tests/vm/module.sh $(or $(KERNEL),running)
+
+$(userspace):
+	@$(MAKE) -C $@ all
+
+demo: ## a cached LUN, end to end, in a guest with two NUMA nodes
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@KERNEL=$(GUEST_KERNEL) tests/vm/demo
+
+check: ## all tests: on the host, then in guests (KERNEL=, default 6.1)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/check unit $(GUEST_KERNEL)
+
+check-unit: ## the tests that run on the host
+	@tests/deps build check
+	@tests/check unit
+
+check-vm: ## the tests in guests (KERNEL=, default 6.1)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/check $(GUEST_KERNEL)
+
+check-kernels: ## all tests, the guests on both kernels
+	@tests/deps build check
+	@tests/vm/module.sh 6.1
+	@tests/vm/module.sh 6.12
+	@tests/check unit 6.1 6.12
+
+bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
+	@tests/bench/cache
+
+vm: ## a shell in a guest (TOPOLOGY=2n, KERNEL=6.1)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/vm -t $(or $(TOPOLOGY),2n) -k $(GUEST_KERNEL)
+
+lint: ## every static check; no finding is accepted
+	@tests/deps build lint
+	@tests/lint/run
+
+# targetcli must know the module's LUNs before there can be any: its part goes
+# in first and comes out last.
+install: ## install the module, its targetcli part and the man pages (PREFIX=, DESTDIR=)
+	@tests/vm/module.sh $(or $(KERNEL),running)
+	@for d in $(userspace); do $(MAKE) -C $$d install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) || exit; done
+	@tests/install add "$(or $(KERNEL),running)" "$(DESTDIR)" "$(PREFIX)"
+
+uninstall: ## remove what install put there
+	@tests/install remove "$(or $(KERNEL),running)" "$(DESTDIR)" "$(PREFIX)"
+	@for d in $(userspace); do $(MAKE) -C $$d uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) || exit; done
+
+clean: ## remove everything built
+	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
+	rm -rf build
+
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache vm lint \
+	install uninstall clean

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * libFuzzer target: everything that is parsed from a data connection or the
+ * control channel. The first byte chooses the parser, the rest is its input.
+ * Beside memory safety it checks that what was accepted is within the limits
+ * that the engine relies on.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool.h"
+#include "session.h"
+
+#define BLOCK_BYTES 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void fuzz_block(const uint8_t *data, size_t size)
+{
+	static struct hearth_pool pool;
+	struct hearth_block *b;
+	uint64_t payload = 0;
+
+	if (!pool.memory)
+		require(!hearth_pool_init(&pool, BLOCK_BYTES, 4 * BLOCK_BYTES));
+	if (size < HEARTH_BLOCK_HEADER_BYTES || size > HEARTH_BLOCK_HEAD_BYTES)
+		return;
+	b = hearth_pool_get(&pool);
+	memset(b->head, 0, HEARTH_BLOCK_HEAD_BYTES);
+	memcpy(b->head, data, size);
+	memset(&b->session, 0, sizeof(b->session));
+	if (!hearth_block_parse_header(b, 0) && !hearth_block_parse_table(b)) {
+		require(b->nr_segs && b->nr_segs <= HEARTH_BLOCK_MAX_SEGMENTS &&
+			b->len <= BLOCK_BYTES);
+		for (uint32_t i = 0; i < b->nr_segs; i++) {
+			require(b->segs[i].len && b->segs[i].voff + b->segs[i].len <= INT64_MAX);
+			payload += b->segs[i].kind == HEARTH_SEGMENT_DATA ? b->segs[i].len : 0;
+		}
+		require(payload == b->len);
+		hearth_block_verify(b);
+	}
+	hearth_pool_put(b);
+}
+
+static void fuzz_hello(const struct hearth_frame *f)
+{
+	struct hearth_hello h;
+
+	if (hearth_parse_hello(f, &h))
+		return;
+	require(h.nr_streams && h.nr_streams <= HEARTH_MAX_STREAMS && h.nr_paths);
+	require(h.opt.block_bytes <= HEARTH_BLOCK_MAX_PAYLOAD && h.opt.timeout_s);
+	hearth_filter_excludes(&h.filter, h.paths[0], false);
+	hearth_hello_exit(&h);
+}
+
+static void fuzz_want(const struct hearth_frame *f)
+{
+	struct hearth_ranges r = { 0 };
+	uint64_t batch, sum = 0;
+
+	if (!hearth_parse_want(f, &batch, &r)) {
+		for (size_t i = 0; i < r.nr; i++) {
+			require(r.v[i].start < r.v[i].end && r.v[i].end <= INT64_MAX);
+			require(!i || r.v[i - 1].end < r.v[i].start);
+			sum += r.v[i].end - r.v[i].start;
+		}
+		require(sum == r.covered);
+	}
+	hearth_ranges_exit(&r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hearth_frame f = { .body = data + 1, .len = (uint32_t)size - 1 };
+	uint64_t seqs[HEARTH_MAX_ACKS];
+	static struct hearth_note note;
+	struct hearth_welcome welcome;
+	enum hearth_exit code;
+	char text[512];
+	uint32_t nr;
+	uint8_t u8;
+
+	if (!size)
+		return 0;
+	switch (data[0] % 8) {
+	case 0:
+		fuzz_block(data + 1, size - 1);
+		break;
+	case 1:
+		fuzz_hello(&f);
+		break;
+	case 2:
+		fuzz_want(&f);
+		break;
+	case 3:
+		hearth_parse_note(&f, &note);
+		break;
+	case 4:
+		hearth_parse_welcome(&f, &welcome);
+		break;
+	case 5:
+		if (!hearth_parse_seqs(&f, seqs, &nr))
+			require(nr <= HEARTH_MAX_ACKS);
+		break;
+	case 6:
+		hearth_parse_fail(&f, &code, text, sizeof(text));
+		break;
+	default:
+		hearth_parse_u8(&f, &u8);
+	}
+	return 0;
+}

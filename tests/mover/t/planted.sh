@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# Symlinks that wait at the destination, under a file's, a directory's or a temporary name, are never followed.
+mkdir -p src/d dst outside
+random_file src/big 2000000
+echo data > src/d/f
+echo data > src/g
+echo precious > outside/precious
+ln -s "$PWD/outside" dst/d
+ln -s "$PWD/outside/precious" dst/g
+ln -s "$PWD/outside/precious" dst/.g.hearth
+ln -s "$PWD/outside/precious" dst/.big.hearth
+ln -s "$PWD/outside/precious" dst/.big.hearth-journal
+expect 23 hcp -r src/ dst
+[ "$(cat outside/precious)" = precious ] || fail "a symlink was followed"
+[ "$(ls outside)" = precious ] || fail "a symlink to a directory was followed"
+[ ! -L dst/g ] && cmp src/g dst/g && cmp src/big dst/big

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# The parts that need no process, against naive twins.
+"$TOOLS/unit"

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Unit tests of the mover's parts that need no process: ranges, index, blocks, journal, words and
+ * numbers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../userspace/common/bytes.h"
+#include "../../userspace/common/units.h"
+#include "confine.h"
+#include "dirs.h"
+#include "index.h"
+#include "journal.h"
+#include "pool.h"
+
+/* The clever set against a bitmap, under random adds. */
+static void ranges_agree_with_a_bitmap(void **state)
+{
+	(void)state;
+	srand(1);
+	for (int round = 0; round < 200; round++) {
+		struct hearth_ranges r = { 0 };
+		uint8_t naive[256] = { 0 };
+		struct hearth_range gap;
+		unsigned int covered = 0, at = 0;
+
+		for (int i = 0; i < 20; i++) {
+			unsigned int start = (unsigned int)rand() % 256,
+				     end = start + (unsigned int)rand() % (257 - start);
+
+			assert_int_equal(hearth_ranges_add(&r, start, end), 0);
+			memset(naive + start, 1, end - start);
+		}
+		for (int i = 0; i < 256; i++)
+			covered += naive[i];
+		assert_int_equal(r.covered, covered);
+		while (hearth_ranges_next_gap(&r, at, 256, &gap)) {
+			for (; at < gap.start; at++)
+				assert_true(naive[at]);
+			for (; at < gap.end; at++)
+				assert_false(naive[at]);
+		}
+		for (; at < 256; at++)
+			assert_true(naive[at]);
+		hearth_ranges_exit(&r);
+	}
+}
+
+static struct hearth_batch *sample_batch(void)
+{
+	struct hearth_batch *b = hearth_batch_alloc(3, 1000, 7);
+	struct hearth_entry root = { .kind = HEARTH_ENTRY_ROOT, .mode = S_IFDIR };
+	struct hearth_entry dir = {
+		.kind = HEARTH_ENTRY_DIR, .mode = S_IFDIR | 0755, .parent = 7, .mtime_sec = -5
+	};
+	struct hearth_entry file = { .kind = HEARTH_ENTRY_FILE,
+				     .mode = S_IFREG | 04755,
+				     .parent = 8,
+				     .size = 100,
+				     .mtime_sec = 1ll << 40,
+				     .mtime_nsec = 999999999,
+				     .uid = UINT32_MAX };
+	struct hearth_entry link = { .kind = HEARTH_ENTRY_SYMLINK,
+				     .mode = S_IFLNK | 0777,
+				     .parent = 8 };
+
+	assert_int_equal(hearth_batch_add(b, &root, "", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &dir, "d\n", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &file, "\xff\xfe", ""), 0);
+	file.size = 0;
+	assert_int_equal(hearth_batch_add(b, &file, "empty", ""), 0);
+	file.size = 7;
+	assert_int_equal(hearth_batch_add(b, &file, "seven", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &link, "l", "../../etc"), 0);
+	return b;
+}
+
+static void index_survives_the_wire(void **state)
+{
+	struct hearth_batch *b = sample_batch(), *back;
+	uint8_t *buf = malloc(HEARTH_INDEX_MAX_BYTES);
+	size_t len = hearth_batch_encode(b, buf);
+
+	(void)state;
+	assert_int_equal(hearth_batch_decode(buf, len, 3, 1000, 7, &back), 0);
+	assert_int_equal(back->nr_entries, b->nr_entries);
+	assert_int_equal(back->end, 1107);
+	for (uint32_t i = 0; i < b->nr_entries; i++) {
+		struct hearth_entry *x = &b->entries[i], *y = &back->entries[i];
+
+		assert_string_equal(hearth_entry_name(b, x), hearth_entry_name(back, y));
+		assert_string_equal(hearth_entry_target(b, x), hearth_entry_target(back, y));
+		assert_true(x->voff == y->voff && x->size == y->size && x->mode == y->mode &&
+			    x->uid == y->uid && x->mtime_sec == y->mtime_sec &&
+			    x->mtime_nsec == y->mtime_nsec && x->dir_no == y->dir_no);
+	}
+	assert_string_equal(hearth_entry_name(back, hearth_batch_find(back, 1099)), "\xff\xfe");
+	assert_string_equal(hearth_entry_name(back, hearth_batch_find(back, 1100)), "seven");
+	hearth_batch_free(back);
+	for (size_t cut = 0; cut < len; cut++)
+		assert_true(hearth_batch_decode(buf, cut, 3, 1000, 7, &back) < 0);
+	assert_true(hearth_batch_decode(buf, len, 4, 1000, 7, &back) < 0);
+	assert_true(hearth_batch_decode(buf, len, 3, 1001, 7, &back) < 0);
+	assert_true(hearth_batch_decode(buf, len, 3, 1000, 6, &back) < 0);
+	hearth_batch_free(b);
+	free(buf);
+}
+
+/* Even where a symlink appears after everything was checked. */
+static void nothing_is_opened_through_a_symlink(void **state)
+{
+	char path[] = "/tmp/hearth-unit.XXXXXX";
+	struct hearth_dirs dirs;
+	int dir;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(symlinkat("/etc", dir, "link"), 0);
+	assert_int_equal(mkdirat(dir, "sub", 0700), 0);
+	assert_true(hearth_open_beneath(dir, "link", O_RDONLY, 0) == -ELOOP);
+	assert_true(hearth_open_beneath(dir, "link/passwd", O_RDONLY, 0) == -ELOOP);
+	assert_true(hearth_open_beneath(dir, "..", O_RDONLY | O_DIRECTORY, 0) == -EXDEV);
+	assert_true(hearth_open_beneath(dir, "/etc", O_RDONLY | O_DIRECTORY, 0) == -EXDEV);
+	hearth_dirs_init(&dirs);
+	hearth_dirs_add_anchor(&dirs, dir, "top");
+	hearth_dirs_add(&dirs, 0, "link");
+	hearth_dirs_add(&dirs, 0, "sub");
+	assert_int_equal(hearth_dirs_get(&dirs, 1), -ENOTDIR);
+	assert_true(hearth_dirs_get(&dirs, 2) >= 0);
+	hearth_dirs_put(&dirs, 2);
+	unlinkat(dir, "link", 0);
+	unlinkat(dir, "sub", AT_REMOVEDIR);
+	hearth_dirs_exit(&dirs);
+	rmdir(path);
+}
+
+static void names_that_lead_elsewhere_are_invalid(void **state)
+{
+	(void)state;
+	assert_true(hearth_name_is_valid("...", 3));
+	assert_true(hearth_name_is_valid("a\nb", 3));
+	assert_false(hearth_name_is_valid("", 0));
+	assert_false(hearth_name_is_valid(".", 1));
+	assert_false(hearth_name_is_valid("..", 2));
+	assert_false(hearth_name_is_valid("a/b", 3));
+	assert_false(hearth_name_is_valid("a\0b", 3));
+}
+
+static void a_changed_byte_anywhere_in_a_block_is_noticed(void **state)
+{
+	struct hearth_pool pool;
+	struct hearth_block *b;
+
+	(void)state;
+	assert_int_equal(hearth_pool_init(&pool, 4096, 16384), 0);
+	b = hearth_pool_get(&pool);
+	memset(b->data, 5, 300);
+	b->len = 300;
+	b->session = 9;
+	assert_true(hearth_block_add(b, HEARTH_SEGMENT_DATA, 50, 100));
+	assert_true(hearth_block_add(b, HEARTH_SEGMENT_DATA, 150, 200));
+	assert_true(hearth_block_add(b, HEARTH_SEGMENT_HOLE, 350, 1ull << 50));
+	assert_int_equal(b->nr_segs, 2);
+	hearth_block_seal(b, true);
+	assert_int_equal(hearth_block_verify(b), 0);
+	assert_int_equal(hearth_block_parse_header(b, 9) | hearth_block_parse_table(b), 0);
+	for (size_t i = 0; i < hearth_block_head_bytes(b); i++) {
+		b->head[i] ^= 0x10;
+		assert_true(hearth_block_parse_header(b, 9) || hearth_block_parse_table(b) ||
+			    hearth_block_verify(b) || !b->is_hashed);
+		b->head[i] ^= 0x10;
+		assert_int_equal(hearth_block_parse_header(b, 9) | hearth_block_parse_table(b), 0);
+	}
+	for (size_t i = 0; i < b->len; i++) {
+		b->data[i] ^= 1;
+		assert_true(hearth_block_verify(b));
+		b->data[i] ^= 1;
+	}
+	hearth_pool_put(b);
+	hearth_pool_exit(&pool);
+}
+
+static const struct hearth_journal_identity id = {
+	.size = 1000, .mtime_sec = 5, .mtime_nsec = 6, .inode = 7
+};
+
+static int reopen(int dir, const struct hearth_journal_identity *whose, uint64_t *ret_covered)
+{
+	struct hearth_ranges stored = { 0 };
+	struct hearth_journal j;
+	int ret = hearth_journal_open(&j, dir, "j", whose, &stored);
+
+	*ret_covered = stored.covered;
+	hearth_ranges_exit(&stored);
+	if (!ret)
+		hearth_journal_close(&j);
+	return ret;
+}
+
+static void journal_vouches_for_what_was_recorded(void **state)
+{
+	char path[] = "/tmp/hearth-unit.XXXXXX";
+	struct hearth_journal_identity other = id;
+	struct hearth_ranges none = { 0 };
+	struct hearth_journal j;
+	uint64_t covered;
+	int dir, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(reopen(dir, &id, &covered), -ENOENT);
+	assert_int_equal(hearth_journal_create(&j, dir, "j", &id, &none), 0);
+	assert_int_equal(hearth_journal_record(&j, 0, 100), 0);
+	assert_int_equal(hearth_journal_record(&j, 500, 600), 0);
+	assert_int_equal(reopen(dir, &id, &covered), 0);
+	assert_int_equal(covered, 200);
+	other.size++;
+	assert_int_equal(reopen(dir, &other, &covered), -ESTALE);
+	other = id;
+	other.mtime_nsec++;
+	assert_int_equal(reopen(dir, &other, &covered), -ESTALE);
+	/* A torn record hides nothing before it, and has to be cleaned up. */
+	assert_int_equal(write(j.fd, "torn", 4), 4);
+	assert_int_equal(reopen(dir, &id, &covered), -EUCLEAN);
+	assert_int_equal(covered, 200);
+	hearth_journal_close(&j);
+	assert_int_equal(hearth_journal_create(&j, dir, "j", &id, &none), 0);
+	hearth_journal_close(&j);
+	assert_int_equal(reopen(dir, &id, &covered), 0);
+	assert_int_equal(covered, 0);
+	fd = openat(dir, "j", O_RDWR);
+	assert_int_equal(pwrite(fd, "x", 1, 3), 1);
+	close(fd);
+	assert_int_equal(reopen(dir, &id, &covered), -ESTALE);
+	unlinkat(dir, "j", 0);
+	close(dir);
+	rmdir(path);
+}
+
+static void sizes_and_names_read_well(void **state)
+{
+	uint64_t v;
+	char buf[64];
+
+	(void)state;
+	assert_true(!hearth_parse_size("1.5G", &v) && v == 3ull << 29);
+	assert_true(!hearth_parse_size("64KiB", &v) && v == 65536);
+	assert_true(hearth_parse_size("12Q", &v) && hearth_parse_size("-1", &v) &&
+		    hearth_parse_size("", &v) && hearth_parse_size("1e400", &v) &&
+		    hearth_parse_size("1GG", &v));
+	assert_true(!hearth_parse_count("42", 100, &v) && v == 42 &&
+		    hearth_parse_count("101", 100, &v) && hearth_parse_count("4x", 100, &v));
+	assert_string_equal(hearth_format_name(buf, sizeof(buf), "a\nb\xff\\\xc3\xa4"),
+			    "a\\012b\\377\\134\xc3\xa4");
+	assert_string_equal(hearth_format_name(buf, 12, "0123456789abcdef"), "01234...");
+	assert_string_equal(hearth_format_duration(buf, sizeof(buf), 3725), "1:02:05");
+}
+
+static void varints_have_one_form_only(void **state)
+{
+	static const uint64_t values[] = { 0, 1, 127, 128, 1ull << 32, UINT64_MAX };
+	static const uint8_t padded[] = { 0x80, 0x00 },
+			     too_big[] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 2 };
+	struct hearth_reader r;
+	uint8_t buf[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+		hearth_put_varint(&w, values[i]);
+		r = hearth_reader_of(buf, w.len);
+		assert_true(hearth_get_varint(&r) == values[i] && !r.is_bad &&
+			    !hearth_reader_left(&r));
+	}
+	r = hearth_reader_of(padded, sizeof(padded));
+	hearth_get_varint(&r);
+	assert_true(r.is_bad);
+	r = hearth_reader_of(too_big, sizeof(too_big));
+	hearth_get_varint(&r);
+	assert_true(r.is_bad);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_agree_with_a_bitmap),
+		cmocka_unit_test(index_survives_the_wire),
+		cmocka_unit_test(nothing_is_opened_through_a_symlink),
+		cmocka_unit_test(names_that_lead_elsewhere_are_invalid),
+		cmocka_unit_test(a_changed_byte_anywhere_in_a_block_is_noticed),
+		cmocka_unit_test(journal_vouches_for_what_was_recorded),
+		cmocka_unit_test(sizes_and_names_read_well),
+		cmocka_unit_test(varints_have_one_form_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What holds after every step, and what holds when nothing is under way.
+ *
+ * Looks at the cache from outside without its locks: nothing else runs.
+ */
+#include "rig.h"
+
+typedef void (*extent_fn)(struct rig *rig, struct hearth_extent *ext);
+
+static int shard_of(const struct rig *rig, const struct hearth_extent *ext)
+{
+	return hearth_cache_shard(rig->cache, ext->key * HEARTH_EXTENT_BYTES);
+}
+
+static void visit_extents(struct rig *rig, extent_fn fn)
+{
+	struct hlist_bl_node *node;
+	struct hearth_extent *ext;
+	struct hearth_pool *pool;
+	unsigned long i;
+	int nid;
+
+	for_each_node(nid) {
+		pool = rig->cache->pools[nid];
+		for (i = 0; pool && i < 1UL << pool->hash_bits; i++) {
+			hlist_bl_for_each_entry(ext, node, &pool->buckets[i],
+						hash) {
+				shim_assert(shard_of(rig, ext) == nid);
+				fn(rig, ext);
+			}
+		}
+	}
+}
+
+/* What the cache says is valid agrees with the device or is being changed. */
+static void check_frame(struct rig *rig, struct hearth_frame *frame, u64 nr)
+{
+	unsigned long valid = frame->valid;
+	unsigned int i;
+	u64 value, sector;
+
+	shim_assert(frame->page || !valid);
+	if (!frame->page)
+		return;
+	shim_assert(page_ref_count(frame->page) > 0);
+	shim_assert(page_to_nid(frame->page) == frame->nid);
+	for_each_set_bit(i, &valid, HEARTH_FRAME_SECTORS) {
+		sector = nr * HEARTH_FRAME_SECTORS + i;
+		shim_assert(sector < rig->disk.nr_sectors);
+		memcpy(&value, frame->page->data + i * SECTOR_BYTES,
+		       sizeof(value));
+		if (!oracle_may_hold(&rig->oracle, sector, value))
+			shim_die("cache holds %llx for sector %llu, device %llx",
+				 value, sector, rig->disk.values[sector]);
+	}
+}
+
+static void check_extent(struct rig *rig, struct hearth_extent *ext)
+{
+	struct hearth_frame *frame;
+	unsigned int i, nr = 0;
+
+	shim_assert(!ext->dead && !ext->lock.owner);
+	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
+		frame = ext->frames[i];
+		if (!frame)
+			continue;
+		nr++;
+		shim_assert(frame->extent == ext && frame->index == i);
+		check_frame(rig, frame, ext->key * HEARTH_EXTENT_FRAMES + i);
+	}
+	shim_assert(ext->nr_frames == nr);
+}
+
+/* Invariants that hold whatever is in flight. */
+void check_rules(struct rig *rig)
+{
+	struct hearth_pool *pool;
+	int nid;
+
+	visit_extents(rig, check_extent);
+	for_each_node(nid) {
+		pool = rig->cache->pools[nid];
+		if (!pool)
+			continue;
+		shim_assert(pool->nr_pages <= pool->max_pages);
+		shim_assert(pool->nr_free <= pool->nr_pages);
+	}
+}
+
+static unsigned long nr_frames, nr_pages;
+
+static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
+{
+	unsigned int i;
+
+	(void)rig;
+	shim_assert(!ext->busy);
+	shim_assert(list_empty(&ext->waiters));
+	shim_assert(ext->nr_frames);
+	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
+		if (!ext->frames[i])
+			continue;
+		nr_frames++;
+		nr_pages += !!ext->frames[i]->page;
+		shim_assert(ext->frames[i]->queue != HEARTH_QUEUE_NONE);
+	}
+}
+
+static unsigned long queue_length(const struct list_head *queue)
+{
+	const struct list_head *at;
+	unsigned long nr = 0;
+
+	for (at = queue->next; at != queue; at = at->next)
+		nr++;
+	return nr;
+}
+
+/* What is claimed, published, taken or counted comes back in the end. */
+void check_rest(struct rig *rig)
+{
+	struct hearth_pool *pool;
+	unsigned int queue;
+	int nid;
+
+	shim_assert(!atomic_long_read(&rig->cache->nr_ahead));
+	shim_assert(list_empty(&rig->cache->ranges) && !rig->cache->nr_ranges);
+	nr_frames = 0;
+	nr_pages = 0;
+	visit_extents(rig, check_extent_rest);
+	for_each_node(nid) {
+		pool = rig->cache->pools[nid];
+		if (!pool)
+			continue;
+		shim_assert(queue_length(&pool->free) == pool->nr_free);
+		for (queue = 0; queue < HEARTH_NR_QUEUES; queue++) {
+			shim_assert(queue_length(&pool->policy.queues[queue]) ==
+				    pool->policy.nr[queue]);
+			nr_frames -= pool->policy.nr[queue];
+		}
+		nr_pages -= hearth_cache_frames(rig->cache, nid);
+	}
+	if (nr_frames || nr_pages)
+		shim_die("%ld frames in no queue, %ld pages not counted",
+			 (long)nr_frames, (long)nr_pages);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The model test: many requests on a small LUN with a small cache, every step
+ * of each chosen by a source of decisions.
+ *
+ * A step submits a request, runs one that is runnable, moves a sector on the
+ * disk, or changes something from outside (mode, home, a bad block, memory),
+ * or starts readahead, or looks whether a page changed that an initiator keeps.
+ * The oracle judges what requests return, check_rules() the cache after each
+ * step.  Now and then a step is interrupted: where it holds no lock, at one of
+ * its accesses to shared memory or having dropped a lock, other steps run, as if
+ * by another CPU.
+ */
+#include "rig.h"
+#include "model.h"
+
+#define MAX_ACTIVE	12
+
+struct model {
+	struct rig rig;
+	struct choice *choice;
+	u32 block;		/* in sectors */
+	u32 focus;		/* requests gather here */
+	bool disk_fails;
+	unsigned int until_interrupt;	/* 0: never */
+};
+
+static struct model *m;
+
+static const struct rig_config shapes[] = {
+	{ .nr_nodes = 1, .frames = { 12 }, .nr_sectors = 8 * 40 },
+	{ .nr_nodes = 1, .frames = { 24 }, .nr_sectors = 8 * 80 - 3 },
+	{ .nr_nodes = 2, .frames = { 8, 8 }, .nr_sectors = 8 * 64 + 1 },
+	{ .nr_nodes = 2, .frames = { 3, 30 }, .nr_sectors = 8 * 70 },
+	{ .nr_nodes = 4, .frames = { 6, 0, 9, 2 }, .nr_sectors = 8 * 100 },
+	{ .nr_nodes = 4, .frames = { 0, 4, 4, 4 }, .nr_sectors = 8 * 20 },
+	{ .nr_nodes = 1, .frames = { 200 }, .nr_sectors = 8 * 90 - 7 },
+};
+
+static u32 pick(u32 n)
+{
+	return choose(m->choice, n);
+}
+
+static void init(void)
+{
+	struct rig_config config = shapes[pick(ARRAY_SIZE(shapes))];
+	static const u32 blocks[] = { 512, 512, 1024, 4096 };
+	u32 options = pick(256);
+
+	config.block_bytes = blocks[options & 3];
+	m->block = config.block_bytes / SECTOR_BYTES;
+	config.nr_sectors -= config.nr_sectors % m->block;
+	config.home = options & 4 ? HEARTH_HOME_STRIPE : HEARTH_HOME_TOUCH;
+	m->disk_fails = options & 8;
+	config.ahead_bytes = options & 32 ? 1 << 20 : 0;
+	rig_init(&m->rig, &config);
+	if (options & 16) {
+		shim_fail_in = 1 + pick(16);
+		shim_fail_every = 3 + pick(32);
+	}
+}
+
+static void step(void);
+
+/*
+ * The hook of shim_step().  If the step that is interrupted is in a section of
+ * RCU, that stays open meanwhile.
+ */
+static void interrupt(void)
+{
+	unsigned int nr;
+
+	if (!shim_holds_no_lock() || --m->until_interrupt)
+		return;
+	shim_step_hook = NULL;
+	m->rig.is_nested = true;
+	for (nr = pick(48); nr; nr--)
+		step();
+	m->rig.is_nested = false;
+	m->until_interrupt = 1 + pick(32);
+	shim_step_hook = interrupt;
+}
+
+static void allow_interrupts(bool allow)
+{
+	if (m->rig.is_nested)
+		return;
+	if (allow)
+		m->until_interrupt = 1 + pick(32);
+	shim_step_hook = allow ? interrupt : NULL;
+}
+
+static u32 pick_length(u32 max)
+{
+	static const u32 lengths[] = { 1, 1, 2, 3, 8, 8, 13, 24, 64, 150, 400 };
+	u32 n = lengths[pick(ARRAY_SIZE(lengths))];
+
+	n -= n % m->block;
+	return min(n ? n : m->block, max);
+}
+
+static struct req *new_req(enum hearth_op op)
+{
+	struct rig *rig = &m->rig;
+	u32 sector, nr;
+	struct req *req;
+
+	if (!pick(8))
+		m->focus = pick(rig->disk.nr_sectors);
+	sector = pick(4) ? m->focus + pick(40) : pick(rig->disk.nr_sectors);
+	sector %= rig->disk.nr_sectors;
+	sector -= sector % (pick(3) ? m->block : HEARTH_FRAME_SECTORS);
+	nr = pick_length(rig->disk.nr_sectors - sector);
+	if (op == HEARTH_OP_DISCARD && !pick(6)) {
+		sector = 0;
+		nr = rig->disk.nr_sectors;
+	}
+	req = rig_req(rig, op, sector, op == HEARTH_OP_FLUSH ? 0 : nr);
+	req->auto_free = true;
+	return req;
+}
+
+/* Memory of the target core, which may be flipped, or any other. */
+static void set_memory(struct req *req, u32 how)
+{
+	int nid = pick(nr_node_ids);
+
+	req->keep_pages = how & 1;
+	if (how & 2 && (req->io.op == HEARTH_OP_READ ||
+			req->io.op == HEARTH_OP_WRITE))
+		req_set_pages(req, nid);
+	else
+		req_set_memory(req, nid, how & 4 ? (how >> 1) * 8 : 0,
+			       how & 32 ? 1 + pick(64) * 200 : 0);
+}
+
+static void submit(void)
+{
+	static const enum hearth_op ops[] = {
+		HEARTH_OP_READ, HEARTH_OP_READ, HEARTH_OP_READ, HEARTH_OP_READ,
+		HEARTH_OP_WRITE, HEARTH_OP_WRITE, HEARTH_OP_WRITE,
+		HEARTH_OP_DISCARD, HEARTH_OP_WRITE_SAME, HEARTH_OP_FLUSH,
+	};
+	struct req *req = new_req(ops[pick(ARRAY_SIZE(ops))]);
+	u32 how = pick(256);
+
+	req->io.fua = how & 1;
+	req->no_hits = how & 2;
+	set_memory(req, how >> 2);
+	rig_submit(req);
+}
+
+/* A block goes bad or gets well again. */
+static void change_block(void)
+{
+	u32 sector = pick(m->rig.disk.nr_sectors);
+	bool *what = pick(2) ? m->rig.disk.cannot_read :
+			       m->rig.disk.cannot_write;
+	bool bad = !pick(3);
+	u32 i;
+
+	if (!m->disk_fails)
+		return;
+	sector -= sector % m->block;
+	for (i = 0; i < m->block; i++)
+		what[sector + i] = bad;
+	if (!pick(4))
+		m->rig.disk.fail_in = 1 + pick(8);
+}
+
+/* As if a marked frame had been hit. */
+static void read_ahead(void)
+{
+	struct hearth_ahead ahead = {
+		.frame = pick(m->rig.disk.nr_sectors) / HEARTH_FRAME_SECTORS,
+		.order = 1 + pick(6),
+	};
+	struct hearth_io *io = hearth_ahead_alloc(m->rig.cache, ahead,
+						  pick(nr_node_ids));
+
+	if (io)
+		hearth_io_submit(io);
+}
+
+static void change_something(void)
+{
+	struct hearth_cache *cache = m->rig.cache;
+
+	switch (pick(11)) {
+	case 8:
+		held_drop(1 + pick(16));
+		break;
+	case 9:
+		read_ahead();
+		break;
+	case 10:
+		hearth_cache_set_ahead(cache, (u64)pick(3) << 17);
+		break;
+	case 0:
+		WRITE_ONCE(cache->mode, HEARTH_WRITEAROUND);
+		break;
+	case 1:
+	case 2:
+		WRITE_ONCE(cache->mode, HEARTH_WRITETHROUGH);
+		break;
+	case 3:
+		WRITE_ONCE(cache->home, pick(2) ? HEARTH_HOME_TOUCH :
+						  HEARTH_HOME_STRIPE);
+		break;
+	case 4:
+		shim_nid = pick(nr_node_ids);
+		break;
+	case 5:
+		shim_node_budget(pick(nr_node_ids), (long)pick(12) - 1);
+		break;
+	default:
+		change_block();
+	}
+}
+
+/* Lets the disk do some of what one request wants. */
+static void use_disk(void)
+{
+	u32 i = pick(m->rig.nr_on_disk);
+	unsigned int n;
+
+	for (n = pick(24) + 1; n; n--) {
+		if (rig_disk(&m->rig, i, choice_bits(m->choice)))
+			break;
+	}
+}
+
+static void step(void)
+{
+	struct rig *rig = &m->rig;
+	u32 what = pick(32);
+
+	allow_interrupts(what & 1);
+	what /= 2;
+	if (what == 0) {
+		change_something();
+	} else if (what < 5) {
+		if (rig->nr_active < MAX_ACTIVE)
+			submit();
+	} else if (what < 10 && rig->nr_runnable) {
+		rig_run(rig, pick(rig->nr_runnable));
+	} else if (rig->nr_on_disk) {
+		use_disk();
+	} else if (rig->nr_runnable) {
+		rig_run(rig, pick(rig->nr_runnable));
+	}
+	allow_interrupts(false);
+	check_rules(rig);
+}
+
+static void reset_shim(void)
+{
+	int nid;
+
+	shim_fail_in = 0;
+	shim_nid = 0;
+	for (nid = 0; nid < SHIM_MAX_NODES; nid++)
+		shim_node_budget(nid, -1);
+}
+
+/* At the end every sector is read once more. */
+static void read_all(struct rig *rig)
+{
+	u32 sector, nr;
+
+	for (sector = 0; sector < rig->disk.nr_sectors; sector += nr) {
+		nr = min_t(u32, 64, rig->disk.nr_sectors - sector);
+		rig_do(rig, HEARTH_OP_READ, sector, nr);
+	}
+}
+
+/**
+ * model_run() - a life of a cache
+ * @choice: where the decisions come from
+ * @nr_steps: how long; less if the decisions run out
+ */
+void model_run(struct choice *choice, unsigned int nr_steps)
+{
+	static struct model model;
+
+	memset(&model, 0, sizeof(model));
+	m = &model;
+	m->choice = choice;
+	if (!choice->state)
+		choice->state = 88172645463325252ull;
+	reset_shim();
+	init();
+	while (nr_steps-- && (!choice->bytes || choice->nr_left))
+		step();
+	rig_drain(&m->rig);
+	reset_shim();
+	read_all(&m->rig);
+	rig_exit(&m->rig);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A cache over a fake disk, with every step in the test's hand; see rig.h.
+ */
+#include "rig.h"
+
+static struct rig *the_rig;	/* read_block() is told of the cache only */
+
+static struct req *req_of(struct hearth_io *io)
+{
+	return container_of(io, struct req, io);
+}
+
+/* The core may sleep here, as far as its own locks go. */
+static void assert_no_lock(const struct rig *rig)
+{
+	shim_assert(shim_holds_no_lock());
+	shim_assert(!shim_in_rcu() || rig->is_nested);
+}
+
+static void enqueue(struct req **queue, unsigned int *nr, struct req *req)
+{
+	shim_assert(*nr < RIG_MAX_REQS);
+	queue[(*nr)++] = req;
+}
+
+static struct req *dequeue(struct req **queue, unsigned int *nr, unsigned int i)
+{
+	struct req *req = queue[i];
+
+	shim_assert(i < *nr);
+	--*nr;
+	memmove(&queue[i], &queue[i + 1], (*nr - i) * sizeof(*queue));
+	return req;
+}
+
+static unsigned int index_of(struct req **queue, struct req *req)
+{
+	unsigned int i;
+
+	for (i = 0; queue[i] != req; i++)
+		;
+	return i;
+}
+
+/* What the cache calls */
+
+static void rig_op_submit(struct hearth_io *io)
+{
+	struct req *req = req_of(io);
+	struct rig *rig = req->rig;
+
+	assert_no_lock(rig);
+	shim_assert(req->state == REQ_CORE);
+	req->state = REQ_ON_DISK;
+	req->was_range = !io->slots;
+	disk_start(&rig->disk, req);
+	enqueue(rig->on_disk, &rig->nr_on_disk, req);
+}
+
+static int rig_op_read_block(struct hearth_cache *cache, u64 offset, u32 len,
+			     struct page *page, u32 page_offset)
+{
+	struct req *req = the_rig->running;
+	int error;
+
+	assert_no_lock(the_rig);
+	shim_assert(the_rig->cache == cache && req);
+	shim_assert(len == cache->block_bytes && !(offset % len));
+	error = disk_read_block(&the_rig->disk, offset, len, page, page_offset);
+	if (error)
+		req->block_error = true;
+	return error;
+}
+
+static void rig_op_run(struct hearth_io *io)
+{
+	struct req *req = req_of(io);
+	struct rig *rig = req->rig;
+
+	assert_no_lock(rig);
+	shim_assert(req->state == REQ_CORE);
+	req->state = REQ_QUEUED;
+	enqueue(rig->runnable, &rig->nr_runnable, req);
+}
+
+/* An error is what the disk said, and a read says where. */
+static void check_result(struct req *req)
+{
+	struct disk *disk = &req->rig->disk;
+	u64 sector = req->io.bad_offset / SECTOR_BYTES;
+
+	if (!req_is_read(req)) {
+		shim_assert(req->io.error == req->disk_error);
+		return;
+	}
+	if (!req->io.error)
+		return;
+	shim_assert(req->disk_error);
+	if (req->io.bad_offset == U64_MAX) {
+		shim_assert(req->was_range);
+		return;
+	}
+	shim_assert(req->block_error);
+	shim_assert(sector >= req->sector &&
+		    sector < req->sector + req->nr_sectors);
+	shim_assert(disk->cannot_read[sector]);
+}
+
+static void rig_op_done(struct hearth_io *io)
+{
+	struct req *req = req_of(io);
+	struct rig *rig = req->rig;
+
+	assert_no_lock(rig);
+	shim_assert(req->state == REQ_CORE && !io->slots);
+	req->state = REQ_DONE;
+	dequeue(rig->active, &rig->nr_active, index_of(rig->active, req));
+	check_result(req);
+	if (req_has_data(req))
+		oracle_end(&rig->oracle, req);
+	if (req->keep_pages && !io->error)
+		held_keep(req);
+	if (req->auto_free)
+		req_free(req);
+}
+
+static struct hearth_io *rig_op_alloc_ahead(struct hearth_cache *cache,
+					    u64 offset, u64 len, int nid)
+{
+	struct rig *rig = the_rig;
+	struct req *req;
+
+	assert_no_lock(rig);
+	shim_assert(rig->cache == cache && len);
+	if (rig->nr_active > RIG_MAX_REQS / 2)
+		return NULL;
+	req = rig_req(rig, HEARTH_OP_PREFETCH, offset / SECTOR_BYTES,
+		      len / SECTOR_BYTES);
+	req->io.nid = nid;
+	req->auto_free = true;
+	req->state = REQ_CORE;
+	enqueue(rig->active, &rig->nr_active, req);
+	return &req->io;
+}
+
+static const struct hearth_cache_ops rig_ops = {
+	.submit		= rig_op_submit,
+	.read_block	= rig_op_read_block,
+	.run		= rig_op_run,
+	.alloc_ahead	= rig_op_alloc_ahead,
+	.done		= rig_op_done,
+};
+
+void rig_init(struct rig *rig, const struct rig_config *config)
+{
+	struct hearth_cache_params p = {
+		.ops = &rig_ops,
+		.size_bytes = (u64)config->nr_sectors * SECTOR_BYTES,
+		.block_bytes = config->block_bytes ? config->block_bytes : 512,
+		.mode = config->mode,
+		.home = config->home,
+		.stripe_bytes = config->stripe_bytes ? config->stripe_bytes :
+						       HEARTH_EXTENT_BYTES,
+		.ahead_bytes = config->ahead_bytes,
+		.nr_frames = config->frames,
+	};
+
+	memset(rig, 0, sizeof(*rig));
+	nr_node_ids = config->nr_nodes ? config->nr_nodes : 1;
+	disk_init(&rig->disk, config->nr_sectors);
+	oracle_init(&rig->oracle, config->nr_sectors);
+	rig->last_tag = 1;
+	shim_assert(!hearth_core_init());
+	rig->cache = hearth_cache_alloc(&p);
+	shim_assert(rig->cache);
+	the_rig = rig;
+}
+
+/* Ends the cache's life; everything that it took has to be back then. */
+void rig_exit(struct rig *rig)
+{
+	struct shim_usage left;
+
+	shim_assert(!rig->nr_active);
+	held_drop_all();
+	check_rest(rig);
+	hearth_cache_free(rig->cache);
+	hearth_core_exit();
+	left = shim_usage();
+	if (left.pages || left.objects || left.chunks)
+		shim_die("left behind: %ld pages, %ld objects, %ld chunks",
+			 left.pages, left.objects, left.chunks);
+	disk_exit(&rig->disk);
+	oracle_exit(&rig->oracle);
+}
+
+static bool read_hits(struct req *req)
+{
+	void (*before)(void) = shim_step_hook;
+	bool hits;
+
+	if (req->rig->look_up_hook)
+		shim_step_hook = req->rig->look_up_hook;
+	hits = hearth_cache_read_hits(req->rig->cache, &req->io.span);
+	shim_step_hook = before;
+	return hits;
+}
+
+/* Submits a request as the backstore does: first as far as the cache goes. */
+void rig_submit(struct req *req)
+{
+	struct rig *rig = req->rig;
+
+	shim_assert(req->state == REQ_NEW);
+	req->state = REQ_CORE;
+	enqueue(rig->active, &rig->nr_active, req);
+	if (req_has_data(req))
+		oracle_start(&rig->oracle, req);
+	if (req_is_read(req) && !req->no_hits && read_hits(req))
+		rig_op_done(&req->io);
+	else
+		hearth_io_submit(&req->io);
+}
+
+/* Runs the @i-th of the runnable requests. */
+void rig_run(struct rig *rig, unsigned int i)
+{
+	struct req *req = dequeue(rig->runnable, &rig->nr_runnable, i);
+	struct req *before = rig->running;
+
+	shim_assert(req->state == REQ_QUEUED);
+	req->state = REQ_CORE;
+	rig->running = req;
+	hearth_io_run(&req->io);
+	rig->running = before;
+}
+
+/* Lets the disk do one step; returns true if it was the request's last. */
+bool rig_disk(struct rig *rig, unsigned int i, u32 random)
+{
+	struct req *req = rig->on_disk[i];
+
+	if (!disk_step(&rig->disk, req, random))
+		return false;
+	dequeue(rig->on_disk, &rig->nr_on_disk, i);
+	disk_end(&rig->disk, req);
+	shim_assert(req->state == REQ_ON_DISK);
+	req->state = REQ_CORE;
+	hearth_io_end(&req->io, req->disk_error);
+	return true;
+}
+
+/* Runs what is runnable and lets nothing happen on the disk. */
+void rig_run_all(struct rig *rig)
+{
+	while (rig->nr_runnable)
+		rig_run(rig, 0);
+}
+
+/* Lets the disk finish with one request. */
+void rig_finish_disk(struct req *req)
+{
+	struct rig *rig = req->rig;
+	unsigned int i;
+
+	shim_assert(req->state == REQ_ON_DISK);
+	i = index_of(rig->on_disk, req);
+	while (!rig_disk(rig, i, 0))
+		;
+	rig_run_all(rig);
+}
+
+/* Says where each request stands that does not come to its end. */
+static void print_active(const struct rig *rig)
+{
+	static const char * const ops[] = {
+		"read", "prefetch", "write", "discard", "write same", "flush"
+	};
+	const struct hearth_io *io;
+	unsigned int i;
+
+	for (i = 0; i < rig->nr_active; i++) {
+		io = &rig->active[i]->io;
+		fprintf(stderr,
+			"%s of frames %llu-%llu: state %d, stage %d, pos %llu, held to %llu, waits for %#x%s%s\n",
+			ops[io->op], io->first, io->first + io->nr_slots - 1,
+			rig->active[i]->state, io->stage, io->pos, io->held_end,
+			io->wait_mask, io->slots ? "" : ", past the cache",
+			io->range_active ? ", active" : "");
+	}
+}
+
+/* Lets everything come to its end; whoever does not was forgotten. */
+void rig_drain(struct rig *rig)
+{
+	while (rig->nr_runnable || rig->nr_on_disk) {
+		rig_run_all(rig);
+		if (rig->nr_on_disk)
+			rig_disk(rig, 0, 0);
+	}
+	check_rules(rig);
+	if (rig->is_nested)
+		return;
+	print_active(rig);
+	if (rig->nr_active)
+		shim_die("%u requests wait for ever", rig->nr_active);
+	check_rest(rig);
+}
+
+/* Does one request from beginning to end; returns its error. */
+int rig_do(struct rig *rig, enum hearth_op op, u32 sector, u32 nr_sectors)
+{
+	struct req *req = rig_req(rig, op, sector, nr_sectors);
+	int error;
+
+	rig_submit(req);
+	rig_drain(rig);
+	error = req->io.error;
+	req_free(req);
+	return error;
+}
+
+/* Whether a read finds all of its sectors in the cache. */
+bool rig_hits(struct rig *rig, u32 sector, u32 nr_sectors)
+{
+	struct req *req = rig_req(rig, HEARTH_OP_READ, sector, nr_sectors);
+	bool hits;
+
+	hits = hearth_cache_read_hits(rig->cache, &req->io.span);
+	req_free(req);
+	return hits;
+}
+
+/* A counter, summed over the nodes. */
+u64 rig_count(struct rig *rig, enum hearth_counter which)
+{
+	u64 sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		sum += hearth_cache_count(rig->cache, nid, which);
+	return sum;
+}

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How a test is judged: what its head declares, and what the kernel log must not say.
+# shellcheck shell=bash
+
+# test_head FILE KEY: the value of a line "# KEY: value" in the head of a test, or nothing.
+test_head() {
+	sed -n "s/^# $2: *//p;/^[^#]/q" "$1" | head -n 1
+}
+
+# After these the kernel is of no use any more ...
+klog_broken='BUG:|Oops|Kernel panic|general protection|soft lockup|hard LOCKUP|blocked for more than'
+# ... and each of these fails a test.
+klog_alarming="$klog_broken|WARNING:|Call Trace|cut here|lockdep|possible (recursive|circular|irq lock)"
+klog_alarming+='|suspicious RCU|KASAN|KCSAN|UBSAN|kmemleak|detected stall|page allocation failure'
+klog_alarming+='|list_(add|del) corruption|refcount_t'

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Build the kernel module for one kernel, apart from the sources and from other kernels' objects.
+#
+#   module.sh 6.1 | 6.12 | running [make-argument...]
+#
+# The result is build/<release>/target_core_hearth.ko. The sources are linked
+# there, one by one, so that objects come to lie beside the links.
+set -euo pipefail
+
+. "$(dirname "$0")/common.sh"
+
+kernel=$1
+shift
+if [ "$kernel" = running ]; then
+	release=$(uname -r)
+	tree=/lib/modules/$release/build
+	[ -e "$tree/Makefile" ] ||
+		die "no headers of the running kernel $release; install linux-headers-$release, or choose KERNEL=6.1 or 6.12"
+else
+	root=$("$HEARTH_TOP/tests/vm/kernel.sh" "$kernel")
+	release=$(cat "$root/release")
+	tree=$root/build
+fi
+
+[ -f "$HEARTH_TOP/Kbuild" ] || die "no Kbuild in $HEARTH_TOP"
+built=$HEARTH_BUILD/$release
+mkdir -p "$built"
+# A source that went away must not be found any more.
+find "$built" -xtype l -not -path "$built/root/*" -delete
+for part in Kbuild kmod include; do
+	[ ! -e "$HEARTH_TOP/$part" ] || cp -asf "$HEARTH_TOP/$part" "$built/"
+done
+
+exec make -C "$tree" M="$built" W=1 -j"$(nproc)" "$@" modules

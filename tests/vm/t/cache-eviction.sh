@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A LUN a hundred times larger than its cache works, and the cache stays below its limit.
+# topology: 2n
+# limit: 240
+
+. "$HEARTH_TESTS/lib.sh"
+
+make_lun vol0 dev=/dev/vdb,cache=20M,home=stripe
+attach_lun hearth_0/vol0
+limit=$(counter_sum vol0 limit_frames)
+equal 'limit in frames' "$limit" $((20 * 256))
+
+# Sequentially over all of it, then at random, remembering what was written.
+dd if=/dev/zero of="$disk" bs=4M count=64 oflag=direct status=none
+dd if="$disk" of=/dev/null bs=4M count=64 iflag=direct status=none
+[ "$(counter_sum vol0 frames)" -le "$limit" ] || fail "$(counter_sum vol0 frames) frames, limit $limit"
+[ "$(counter_sum vol0 evictions)" -gt "$limit" ] || fail "only $(counter_sum vol0 evictions) evictions"
+
+fio_verify "$disk" --size=2000m --io_size=60m --norandommap=0 --iodepth=16 --bs=16k
+[ "$(counter_sum vol0 frames)" -le "$limit" ] || fail "$(counter_sum vol0 frames) frames, limit $limit"
+same_bytes "$disk" /dev/vdb 0 64

@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# On one node everything works and every byte is copied locally.
+# topology: 1n
+
+. "$HEARTH_TESTS/lib.sh"
+
+make_lun vol0 dev=/dev/vdb,cache=64M,home=stripe,stripe=64k
+equal 'limit of all nodes' "$(counter_sum vol0 limit_frames)" 16384
+attach_lun hearth_0/vol0
+fio_verify "$disk" --size=16m --numjobs=2 --offset_increment=16m --iodepth=16 --bsrange=512-128k --blockalign=512
+same_bytes "$disk" /dev/vdb 0 32
+equal "remote bytes" "$(counter_sum vol0 remote_bytes)" 0
+[ "$(counter_sum vol0 local_bytes)" -gt 0 ] || fail "no local bytes counted"
