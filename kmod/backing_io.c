@@ -78,6 +78,8 @@ static blk_opf_t data_opf(const struct hearth_io *io)
 		return REQ_OP_READ;
 	if (io->op == HEARTH_OP_PREFETCH)
 		return REQ_OP_READ | REQ_RAHEAD;
+	if (io->op == HEARTH_OP_CLEAN)
+		return REQ_OP_WRITE | REQ_BACKGROUND;
 	return REQ_OP_WRITE | (io->fua ? REQ_FUA : 0);
 }
 
@@ -107,12 +109,12 @@ static void submit_slots(struct hearth_request *req)
 	u32 from, to;
 
 	for (i = 0; i < io->nr_slots; i++) {
-		if (!hearth_io_transfers(io, i, &from, &to))
-			continue;
-		bio = add_piece(req, bio,
-				((io->first + i) << HEARTH_FRAME_SHIFT) + from,
-				io->slots[i].page, from, to - from,
-				io->nr_slots - i);
+		u64 offset = (io->first + i) << HEARTH_FRAME_SHIFT;
+
+		for (to = 0; hearth_io_transfers(io, i, &from, &to);)
+			bio = add_piece(req, bio, offset + from,
+					io->slots[i].page, from, to - from,
+					io->nr_slots - i);
 	}
 	if (bio)
 		submit_bio(bio);
@@ -239,6 +241,7 @@ void hearth_backing_submit(struct hearth_io *io)
 	case HEARTH_OP_READ:
 	case HEARTH_OP_PREFETCH:
 	case HEARTH_OP_WRITE:
+	case HEARTH_OP_CLEAN:
 		if (io->slots)
 			submit_slots(req);
 		else
@@ -252,6 +255,8 @@ void hearth_backing_submit(struct hearth_io *io)
 		break;
 	case HEARTH_OP_FLUSH:
 		submit_flush(req);
+		break;
+	case HEARTH_OP_FORGET:	/* needs no I/O */
 		break;
 	}
 	blk_finish_plug(&plug);

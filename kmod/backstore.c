@@ -56,10 +56,12 @@ static int make_cache(struct hearth_dev *hdev)
 		.priv		= hdev,
 		.size_bytes	= bdev_nr_bytes(hdev->disk.bdev),
 		.block_bytes	= bdev_logical_block_size(hdev->disk.bdev),
-		.mode		= hdev->params.mode,
+		.mode		= hdev->params.mode == HEARTH_WRITEBACK ?
+				  HEARTH_WRITETHROUGH : hdev->params.mode,
 		.home		= hdev->params.home,
 		.stripe_bytes	= hdev->params.stripe_bytes,
 		.ahead_bytes	= hdev->params.ahead_bytes,
+		.dirty_bytes	= hearth_params_dirty(&hdev->params),
 		.nr_frames	= hdev->share_pages,
 	};
 
@@ -102,11 +104,17 @@ static int enable(struct hearth_dev *hdev)
 	ret = make_cache(hdev);
 	if (ret)
 		goto out_release_node;
-	ret = hearth_stats_add(hdev);
+	ret = hearth_writeback_start(hdev);
 	if (ret)
 		goto out_free_cache;
+	ret = hearth_stats_add(hdev);
+	if (ret)
+		goto out_stop_writeback;
 	return 0;
 
+out_stop_writeback:
+	hearth_writeback_stop(hdev);
+	hearth_writeback_free(hdev);
 out_free_cache:
 	hearth_cache_free(hdev->cache);
 	hdev->cache = NULL;
@@ -122,24 +130,25 @@ static int hearth_configure_device(struct se_device *dev)
 	struct hearth_dev *hdev = to_hearth_dev(dev);
 	int ret;
 
+	refcount_set(&hdev->nr_orphans, 1);
+	init_completion(&hdev->orphans_gone);
 	mutex_lock(&hdev->lock);
 	ret = enable(hdev);
 	mutex_unlock(&hdev->lock);
-	if (ret)
-		return ret;
-	refcount_set(&hdev->nr_orphans, 1);
-	init_completion(&hdev->orphans_gone);
-	set_limits(dev);
-	return 0;
+	if (!ret)
+		set_limits(dev);
+	return ret;
 }
 
 static void hearth_destroy_device(struct se_device *dev)
 {
 	struct hearth_dev *hdev = to_hearth_dev(dev);
 
+	hearth_stats_remove(hdev);
+	hearth_writeback_stop(hdev);
 	if (!refcount_dec_and_test(&hdev->nr_orphans))
 		wait_for_completion(&hdev->orphans_gone);
-	hearth_stats_remove(hdev);
+	hearth_writeback_free(hdev);
 	hearth_cache_free(hdev->cache);
 	hdev->cache = NULL;
 	hearth_node_release(hdev);
@@ -167,11 +176,12 @@ static ssize_t hearth_show_configfs_dev_params(struct se_device *dev,
 
 	mutex_lock(&hdev->lock);
 	len = scnprintf(page, PAGE_SIZE / 2,
-			"dev=%s cache=%llu mode=%s home=%s stripe=%llu readahead=%llu readonly=%d\n",
+			"dev=%s cache=%llu mode=%s home=%s stripe=%llu readahead=%llu dirty=%llu readonly=%d\n",
 			params->dev ?: "", params->cache_bytes,
 			hearth_mode_name(params->mode),
 			hearth_home_name(params->home), params->stripe_bytes,
-			params->ahead_bytes, params->readonly);
+			params->ahead_bytes, hearth_params_dirty(params),
+			params->readonly);
 	mutex_unlock(&hdev->lock);
 	return len;
 }
@@ -225,7 +235,9 @@ static unsigned int hearth_get_io_opt(struct se_device *dev)
 
 static bool hearth_get_write_cache(struct se_device *dev)
 {
-	return bdev_write_cache(to_hearth_dev(dev)->disk.bdev);
+	struct hearth_dev *hdev = to_hearth_dev(dev);
+
+	return hdev->writeback.has_cache || bdev_write_cache(hdev->disk.bdev);
 }
 
 static struct hearth_dev *item_to_hearth_dev(struct config_item *item)
@@ -297,6 +309,20 @@ static ssize_t hearth_readahead_store(struct config_item *item,
 }
 CONFIGFS_ATTR(hearth_, readahead);
 
+static ssize_t hearth_dirty_show(struct config_item *item, char *page)
+{
+	struct hearth_dev *hdev = item_to_hearth_dev(item);
+
+	return sysfs_emit(page, "%llu\n", hearth_params_dirty(&hdev->params));
+}
+
+static ssize_t hearth_dirty_store(struct config_item *item, const char *page,
+				  size_t count)
+{
+	return store_param(item, "dirty", page, count);
+}
+CONFIGFS_ATTR(hearth_, dirty);
+
 static ssize_t hearth_stripe_show(struct config_item *item, char *page)
 {
 	struct hearth_dev *hdev = item_to_hearth_dev(item);
@@ -348,6 +374,7 @@ static struct configfs_attribute *own_attrs[] = {
 	&hearth_attr_mode,
 	&hearth_attr_home,
 	&hearth_attr_readahead,
+	&hearth_attr_dirty,
 	&hearth_attr_stripe,
 	&hearth_attr_cache,
 };

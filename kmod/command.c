@@ -9,6 +9,7 @@
 #include "hearth.h"
 
 #define MIN_REQUESTS	64
+#define MIN_CLEANS	16
 
 /* SPC-5: additional sense codes, code and qualifier */
 #define ASC_WRITE_ERROR			0x0c, 0x00
@@ -23,6 +24,7 @@
 
 static struct kmem_cache *request_slab;
 static mempool_t *request_pool;
+static mempool_t *clean_pool;
 
 int hearth_command_init(void)
 {
@@ -30,15 +32,23 @@ int hearth_command_init(void)
 	if (!request_slab)
 		return -ENOMEM;
 	request_pool = mempool_create_slab_pool(MIN_REQUESTS, request_slab);
-	if (!request_pool) {
-		kmem_cache_destroy(request_slab);
-		return -ENOMEM;
-	}
+	if (!request_pool)
+		goto out_slab;
+	clean_pool = mempool_create_slab_pool(MIN_CLEANS, request_slab);
+	if (!clean_pool)
+		goto out_requests;
 	return 0;
+
+out_requests:
+	mempool_destroy(request_pool);
+out_slab:
+	kmem_cache_destroy(request_slab);
+	return -ENOMEM;
 }
 
 void hearth_command_exit(void)
 {
+	mempool_destroy(clean_pool);
 	mempool_destroy(request_pool);
 	kmem_cache_destroy(request_slab);
 }
@@ -48,6 +58,7 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 {
 	req->hdev = hdev;
 	req->cmd = cmd;
+	req->waiter = NULL;
 	req->pattern = NULL;
 	req->zeroes = false;
 	req->unmap_next = 0;
@@ -71,7 +82,8 @@ static void free_request(struct hearth_request *req)
 {
 	if (req->pattern)
 		__free_page(req->pattern);
-	mempool_free(req, request_pool);
+	mempool_free(req, req->io.op == HEARTH_OP_CLEAN ? clean_pool :
+							  request_pool);
 }
 
 /**
@@ -174,6 +186,23 @@ static void put_orphan(struct hearth_dev *hdev)
 		complete(&hdev->orphans_gone);
 }
 
+static void orphan_done(struct hearth_request *req)
+{
+	struct hearth_waiter *waiter = req->waiter;
+	struct hearth_dev *hdev = req->hdev;
+	int error = req->io.error;
+
+	if (waiter)
+		waiter->error = error;
+	else if (error && req->io.op == HEARTH_OP_FLUSH)
+		hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
+			   hdev->params.dev, error);
+	free_request(req);
+	put_orphan(hdev);
+	if (waiter)
+		complete(&waiter->done);
+}
+
 static bool next_unmap(struct hearth_request *req);
 
 /* A request is over: tell the initiator, or go on with the next part. */
@@ -184,11 +213,7 @@ static void request_done(struct hearth_io *io)
 	struct se_cmd *cmd = req->cmd;
 
 	if (!cmd) {
-		if (io->error && io->op == HEARTH_OP_FLUSH)
-			hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
-				   hdev->params.dev, io->error);
-		free_request(req);
-		put_orphan(hdev);
+		orphan_done(req);
 		return;
 	}
 	if (!io->error && req->unmap_next && next_unmap(req))
@@ -200,16 +225,21 @@ static void request_done(struct hearth_io *io)
 	free_request(req);
 }
 
-static struct hearth_io *alloc_ahead(struct hearth_cache *cache, u64 offset,
-				     u64 len, int nid)
+/* Write-back has a reserve of requests that no command can use up. */
+static struct hearth_io *alloc_own(struct hearth_cache *cache,
+				   enum hearth_op op, u64 offset, u64 len,
+				   int nid)
 {
 	struct hearth_dev *hdev = cache->priv;
 	struct hearth_request *req;
 
-	req = kmem_cache_alloc(request_slab, GFP_NOWAIT | __GFP_NOWARN);
+	if (op == HEARTH_OP_CLEAN)
+		req = mempool_alloc(clean_pool, GFP_NOIO);
+	else
+		req = kmem_cache_alloc(request_slab, GFP_NOWAIT | __GFP_NOWARN);
 	if (!req)
 		return NULL;
-	init_request(req, hdev, NULL, HEARTH_OP_PREFETCH);
+	init_request(req, hdev, NULL, op);
 	refcount_inc(&hdev->nr_orphans);
 	req->io.nid = nid;
 	req->io.span.offset = offset;
@@ -217,11 +247,35 @@ static struct hearth_io *alloc_ahead(struct hearth_cache *cache, u64 offset,
 	return &req->io;
 }
 
+/**
+ * hearth_command_wait() - do something with all of a LUN, and wait
+ * @hdev: the LUN
+ * @op: HEARTH_OP_FLUSH or HEARTH_OP_FORGET
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or -errno.
+ */
+int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op)
+{
+	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
+	struct hearth_waiter waiter;
+
+	init_completion(&waiter.done);
+	init_request(req, hdev, NULL, op);
+	req->waiter = &waiter;
+	req->io.span.len = hdev->cache->size_bytes;
+	refcount_inc(&hdev->nr_orphans);
+	hearth_io_submit(&req->io);
+	wait_for_completion(&waiter.done);
+	return waiter.error;
+}
+
 const struct hearth_cache_ops hearth_cache_ops = {
 	.submit		= hearth_backing_submit,
 	.read_block	= hearth_backing_read_block,
 	.run		= hearth_dispatch,
-	.alloc_ahead	= alloc_ahead,
+	.alloc		= alloc_own,
+	.flush		= hearth_writeback_run,
 	.done		= request_done,
 };
 
@@ -275,14 +329,38 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
 	req->io.nid = page_to_nid(sg_page(span.sg));
 	req->io.span = span;
+	if (direction == DMA_TO_DEVICE)
+		hearth_writeback_hold(hdev);
 	hearth_io_submit(&req->io);
 	return 0;
+}
+
+/* SBC-4 5.33: no blocks means all up to the end */
+static void set_flush_range(struct hearth_request *req)
+{
+	struct se_cmd *cmd = req->cmd;
+	const u8 *cdb = cmd->t_task_cdb;
+	u64 end = req->io.cache->size_bytes;
+	u64 offset = lba_to_offset(cmd, cmd->t_task_lba);
+	u64 nr_blocks;
+
+	nr_blocks = cdb[0] == SYNCHRONIZE_CACHE ? get_unaligned_be16(&cdb[7]) :
+						  get_unaligned_be32(&cdb[10]);
+	if (offset >= end)
+		return;
+	req->io.span.offset = offset;
+	req->io.span.len = end - offset;
+	if (nr_blocks)
+		req->io.span.len = min(req->io.span.len,
+				       lba_to_offset(cmd, nr_blocks));
 }
 
 static sense_reason_t execute_sync_cache(struct se_cmd *cmd)
 {
 	struct hearth_request *req = alloc_request(cmd, HEARTH_OP_FLUSH);
 	bool immed = cmd->t_task_cdb[1] & 0x2;
+
+	set_flush_range(req);
 
 	if (immed) {
 		refcount_inc(&req->hdev->nr_orphans);

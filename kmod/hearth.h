@@ -16,6 +16,42 @@
 
 struct hearth_node_dir;
 
+struct hearth_dev;
+
+/**
+ * struct hearth_flusher - goes on with one node's part of writing back
+ * @work: calls hearth_flush_run()
+ * @hdev: the LUN
+ * @nid: the node
+ */
+struct hearth_flusher {
+	struct work_struct work;
+	struct hearth_dev *hdev;
+	int nid;
+};
+
+/**
+ * struct hearth_writeback - what a LUN needs for mode=writeback
+ * @link: in the list of all LUNs
+ * @flushers: by node id
+ * @has_cache: initiators are told of a volatile write cache
+ * @wants_hold: the first write shall start @hold
+ * @is_held: configfs does not let go of the LUN, so writes may be written back
+ * @is_failing: the administrator was told that write-back fails
+ * @hold: gets hold of the LUN
+ * @tick: writes back what has waited long enough, and lets go of the LUN
+ */
+struct hearth_writeback {
+	struct list_head link;
+	struct hearth_flusher *flushers;
+	bool has_cache;
+	bool wants_hold;
+	bool is_held;
+	bool is_failing;
+	struct work_struct hold;
+	struct delayed_work tick;
+};
+
 /**
  * struct hearth_dev - a LUN
  * @se_dev: the target core's part
@@ -28,6 +64,7 @@ struct hearth_node_dir;
  * @share_pages: of memory, by node id; accounted in node.c
  * @sysfs: /sys/class/hearth/<name>
  * @nodes: its node<N> directories, by node id
+ * @writeback: see writeback.c
  * @nr_orphans: requests that no command waits for, and one for the LUN itself
  * @orphans_gone: woken when the last of them is done
  */
@@ -42,8 +79,19 @@ struct hearth_dev {
 	unsigned long *share_pages;
 	struct device *sysfs;
 	struct hearth_node_dir **nodes;
+	struct hearth_writeback writeback;
 	refcount_t nr_orphans;
 	struct completion orphans_gone;
+};
+
+/**
+ * struct hearth_waiter - a thread that waits for a request of its own
+ * @done: completed when it is over
+ * @error: its result
+ */
+struct hearth_waiter {
+	struct completion done;
+	int error;
 };
 
 /**
@@ -54,6 +102,7 @@ struct hearth_dev {
  * @work: runs the request's next step
  * @nr_bios: bios in flight, and one for whoever submits them
  * @status: the first error among them
+ * @waiter: who waits for it, if that is no command
  * @pattern: what a WRITE SAME writes over and over
  * @zeroes: the device was asked to write zeroes by itself
  * @unmap_next: the next descriptor of an UNMAP
@@ -65,6 +114,7 @@ struct hearth_request {
 	struct work_struct work;
 	atomic_t nr_bios;
 	blk_status_t status;
+	struct hearth_waiter *waiter;
 	struct page *pattern;
 	bool zeroes;
 	u32 unmap_next;
@@ -97,6 +147,7 @@ int hearth_backing_read_block(struct hearth_cache *cache, u64 offset, u32 len,
 int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
+int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
 extern const struct hearth_cache_ops hearth_cache_ops;
 
 /* dispatch.c */
@@ -114,5 +165,18 @@ int hearth_stats_init(void);
 void hearth_stats_exit(void);
 int hearth_stats_add(struct hearth_dev *hdev);
 void hearth_stats_remove(struct hearth_dev *hdev);
+
+/* writeback.c */
+int hearth_writeback_init(void);
+void hearth_writeback_exit(void);
+int hearth_writeback_start(struct hearth_dev *hdev);
+void hearth_writeback_stop(struct hearth_dev *hdev);
+void hearth_writeback_free(struct hearth_dev *hdev);
+int hearth_writeback_set_mode(struct hearth_dev *hdev, enum hearth_mode mode);
+void hearth_writeback_hold(struct hearth_dev *hdev);
+u64 hearth_writeback_dirty_bytes(struct hearth_dev *hdev);
+int hearth_writeback_flush(struct hearth_dev *hdev);
+int hearth_writeback_discard(struct hearth_dev *hdev);
+void hearth_writeback_run(struct hearth_cache *cache, int nid);
 
 #endif /* HEARTH_H */

@@ -23,11 +23,16 @@ static int __init hearth_init(void)
 	ret = hearth_stats_init();
 	if (ret)
 		goto out_dispatch;
-	ret = hearth_backstore_init();
+	ret = hearth_writeback_init();
 	if (ret)
 		goto out_stats;
+	ret = hearth_backstore_init();
+	if (ret)
+		goto out_writeback;
 	return 0;
 
+out_writeback:
+	hearth_writeback_exit();
 out_stats:
 	hearth_stats_exit();
 out_dispatch:
@@ -42,6 +47,7 @@ out_core:
 static void __exit hearth_exit(void)
 {
 	hearth_backstore_exit();
+	hearth_writeback_exit();
 	hearth_stats_exit();
 	hearth_dispatch_exit();
 	hearth_command_exit();

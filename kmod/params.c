@@ -13,6 +13,7 @@
 #include "hearth.h"
 
 #define MIN_CACHE_BYTES		SZ_1M
+#define MIN_DIRTY_BYTES		SZ_256K
 #define DEFAULT_STRIPE_BYTES	SZ_1M
 #define DEFAULT_AHEAD_BYTES	SZ_2M
 #define MAX_AHEAD_BYTES		SZ_64M
@@ -21,6 +22,7 @@
 static const char * const mode_names[] = {
 	[HEARTH_WRITETHROUGH]	= "writethrough",
 	[HEARTH_WRITEAROUND]	= "writearound",
+	[HEARTH_WRITEBACK]	= "writeback",
 };
 
 static const char * const home_names[] = {
@@ -36,6 +38,12 @@ const char *hearth_mode_name(enum hearth_mode mode)
 const char *hearth_home_name(enum hearth_home home)
 {
 	return home_names[home];
+}
+
+/* The hard watermark: what was asked for, else a quarter of the cache. */
+u64 hearth_params_dirty(const struct hearth_params *params)
+{
+	return params->dirty_bytes ?: params->cache_bytes / 4;
 }
 
 /* "64k" and the like; the suffixes are powers of 1024. */
@@ -131,6 +139,16 @@ static int parse_readahead(struct hearth_params *params, const char *value)
 	return 0;
 }
 
+static int parse_dirty(struct hearth_params *params, const char *value)
+{
+	u64 bytes;
+
+	if (parse_size(value, &bytes) || bytes < MIN_DIRTY_BYTES)
+		return -EINVAL;
+	params->dirty_bytes = bytes;
+	return 0;
+}
+
 static int parse_readonly(struct hearth_params *params, const char *value)
 {
 	return kstrtobool(value, &params->readonly);
@@ -154,12 +172,14 @@ static const struct param param_table[] = {
 	{ "dev", "give the absolute path of a block device", parse_dev },
 	{ "cache", "not a size of at least 1M; give bytes or a number with k, M, G or T",
 	  parse_cache },
-	{ "mode", "not supported; give writethrough or writearound",
+	{ "mode", "unknown; give writethrough, writeback or writearound",
 	  parse_mode, true },
 	{ "home", "unknown; give touch or stripe", parse_home, true },
 	{ "stripe", "give a power of two from 64k to 1G", parse_stripe },
 	{ "readahead", "give a size from 128k to 64M, or 0 for none",
 	  parse_readahead, true },
+	{ "dirty", "not a size of at least 256k; give bytes or a number with k, M, G or T",
+	  parse_dirty, true },
 	{ "readonly", "give 0 or 1", parse_readonly },
 };
 
@@ -199,12 +219,13 @@ static const struct param *find_param(const char *key)
 int hearth_params_set(struct hearth_dev *hdev, const char *key,
 		      const char *value)
 {
+	enum hearth_mode old_mode = hdev->params.mode;
 	const struct param *param = find_param(key);
 	int ret;
 
 	lockdep_assert_held(&hdev->lock);
 	if (!param) {
-		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, stripe, readahead and readonly\n",
+		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, stripe, readahead, dirty and readonly\n",
 			   key, value);
 		return -EINVAL;
 	}
@@ -218,10 +239,15 @@ int hearth_params_set(struct hearth_dev *hdev, const char *key,
 		hearth_err(hdev, "%s=%s: %s\n", key, value, param->expects);
 	if (ret || !hdev->cache)
 		return ret;
-	WRITE_ONCE(hdev->cache->mode, hdev->params.mode);
+	if (hdev->params.mode != old_mode) {
+		ret = hearth_writeback_set_mode(hdev, hdev->params.mode);
+		if (ret)
+			hdev->params.mode = old_mode;
+	}
+	hearth_cache_set_dirty(hdev->cache, hearth_params_dirty(&hdev->params));
 	WRITE_ONCE(hdev->cache->home, hdev->params.home);
 	hearth_cache_set_ahead(hdev->cache, hdev->params.ahead_bytes);
-	return 0;
+	return ret;
 }
 
 /**

@@ -17,6 +17,7 @@ struct hearth_dev;
  * @home: see enum hearth_home
  * @stripe_bytes: see struct hearth_cache_params
  * @ahead_bytes: the largest readahead window
+ * @dirty_bytes: how much may wait to be written back; 0: a quarter of the cache
  * @readonly: the LUN refuses writes
  */
 struct hearth_params {
@@ -26,6 +27,7 @@ struct hearth_params {
 	enum hearth_home home;
 	u64 stripe_bytes;
 	u64 ahead_bytes;
+	u64 dirty_bytes;
 	bool readonly;
 };
 
@@ -34,6 +36,7 @@ void hearth_params_free(struct hearth_params *params);
 int hearth_params_parse(struct hearth_dev *hdev, const char *text, size_t len);
 int hearth_params_set(struct hearth_dev *hdev, const char *key,
 		      const char *value);
+u64 hearth_params_dirty(const struct hearth_params *params);
 const char *hearth_mode_name(enum hearth_mode mode);
 const char *hearth_home_name(enum hearth_home home);
 

@@ -53,7 +53,7 @@ static ssize_t mode_show(struct device *dev, struct device_attribute *attr,
 	struct hearth_dev *hdev = dev_get_drvdata(dev);
 
 	return sysfs_emit(buf, "%s\n",
-			  hearth_mode_name(READ_ONCE(hdev->cache->mode)));
+			  hearth_mode_name(READ_ONCE(hdev->params.mode)));
 }
 static DEVICE_ATTR_RO(mode);
 
@@ -80,11 +80,54 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
 	struct hearth_dev *hdev = dev_get_drvdata(dev);
-	bool live = disk_live(hdev->disk.bdev->bd_disk);
+	const char *state = "ok";
 
-	return sysfs_emit(buf, "%s\n", live ? "ok" : "gone");
+	if (!disk_live(hdev->disk.bdev->bd_disk))
+		state = "gone";
+	else if (hearth_cache_flush_error(hdev->cache))
+		state = "degraded";
+	return sysfs_emit(buf, "%s\n", state);
 }
 static DEVICE_ATTR_RO(state);
+
+static ssize_t dirty_bytes_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct hearth_dev *hdev = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", hearth_writeback_dirty_bytes(hdev));
+}
+static DEVICE_ATTR_RO(dirty_bytes);
+
+/* An action: writing 1 does it. */
+static ssize_t act(struct device *dev, const char *name, const char *buf,
+		   size_t count, int (*action)(struct hearth_dev *hdev))
+{
+	struct hearth_dev *hdev = dev_get_drvdata(dev);
+	int ret;
+
+	if (!sysfs_streq(buf, "1")) {
+		hearth_err(hdev, "%s: write 1 to do it\n", name);
+		return -EINVAL;
+	}
+	ret = action(hdev);
+	return ret ?: count;
+}
+
+static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t count)
+{
+	return act(dev, "flush", buf, count, hearth_writeback_flush);
+}
+static DEVICE_ATTR_WO(flush);
+
+static ssize_t discard_dirty_store(struct device *dev,
+				   struct device_attribute *attr,
+				   const char *buf, size_t count)
+{
+	return act(dev, "discard_dirty", buf, count, hearth_writeback_discard);
+}
+static DEVICE_ATTR_WO(discard_dirty);
 
 static struct attribute *hearth_attrs[] = {
 	&dev_attr_dev_path.attr,
@@ -95,6 +138,9 @@ static struct attribute *hearth_attrs[] = {
 	&dev_attr_home.attr,
 	&dev_attr_stripe_bytes.attr,
 	&dev_attr_state.attr,
+	&dev_attr_dirty_bytes.attr,
+	&dev_attr_flush.attr,
+	&dev_attr_discard_dirty.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(hearth);
@@ -114,6 +160,11 @@ struct node_attr {
 static u64 get_frames(const struct hearth_cache *cache, int nid)
 {
 	return hearth_cache_frames(cache, nid);
+}
+
+static u64 get_dirty_frames(const struct hearth_cache *cache, int nid)
+{
+	return hearth_cache_dirty(cache, nid);
 }
 
 static u64 get_limit_frames(const struct hearth_cache *cache, int nid)
@@ -142,7 +193,9 @@ NODE_COUNTER(local_bytes, HEARTH_LOCAL_BYTES);
 NODE_COUNTER(remote_bytes, HEARTH_REMOTE_BYTES);
 NODE_COUNTER(evictions, HEARTH_EVICTIONS);
 NODE_COUNTER(bypasses, HEARTH_BYPASSES);
+NODE_COUNTER(cleaned, HEARTH_CLEANED);
 NODE_ATTR(frames);
+NODE_ATTR(dirty_frames);
 NODE_ATTR(limit_frames);
 
 static struct attribute *node_attrs[] = {
@@ -154,7 +207,9 @@ static struct attribute *node_attrs[] = {
 	&node_attr_remote_bytes.attr,
 	&node_attr_evictions.attr,
 	&node_attr_bypasses.attr,
+	&node_attr_cleaned.attr,
 	&node_attr_frames.attr,
+	&node_attr_dirty_frames.attr,
 	&node_attr_limit_frames.attr,
 	NULL
 };

@@ -4,6 +4,7 @@
  */
 #include "cache.h"
 #include "copy.h"
+#include "flush.h"
 #include "index.h"
 #include "pool.h"
 #include "readahead.h"
@@ -100,6 +101,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	hearth_cache_set_ahead(cache, p->ahead_bytes);
 	spin_lock_init(&cache->range_lock);
 	INIT_LIST_HEAD(&cache->ranges);
+	hearth_flush_init(&cache->flush);
 	map_stripes(cache, p->nr_frames);
 
 	cache->pools = kcalloc(nr_node_ids, sizeof(*cache->pools), GFP_KERNEL);
@@ -110,12 +112,14 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 		hearth_cache_free(cache);
 		return NULL;
 	}
+	hearth_cache_set_dirty(cache, p->dirty_bytes);
 	return cache;
 }
 
 /**
  * hearth_cache_free() - drop a cache and all that is in it
- * @cache: the cache; no request is under way and none will come
+ * @cache: the cache; no request is under way and none will come.  What is dirty
+ *	is lost.
  *
  * Context: Process context, may sleep.
  */

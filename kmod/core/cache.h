@@ -23,6 +23,7 @@ struct hearth_pool;
 enum hearth_mode {
 	HEARTH_WRITETHROUGH,	/* writes go to the device and stay cached */
 	HEARTH_WRITEAROUND,	/* writes go to the device only */
+	HEARTH_WRITEBACK,	/* writes go to the device later */
 };
 
 enum hearth_home {
@@ -36,7 +37,9 @@ enum hearth_op {
 	HEARTH_OP_WRITE,
 	HEARTH_OP_DISCARD,
 	HEARTH_OP_WRITE_SAME,	/* the data is one block, repeated */
-	HEARTH_OP_FLUSH,
+	HEARTH_OP_FLUSH,	/* empty: all of the LUN */
+	HEARTH_OP_CLEAN,	/* write back what is dirty */
+	HEARTH_OP_FORGET,	/* drop frames, dirty or not; no backing I/O */
 };
 
 /**
@@ -49,6 +52,7 @@ enum hearth_op {
  * @HEARTH_REMOTE_BYTES: copied otherwise
  * @HEARTH_EVICTIONS: frames taken away to make room
  * @HEARTH_BYPASSES: requests that went past the cache for want of frames
+ * @HEARTH_CLEANED: frames written back
  */
 enum hearth_counter {
 	HEARTH_HITS,
@@ -59,23 +63,28 @@ enum hearth_counter {
 	HEARTH_REMOTE_BYTES,
 	HEARTH_EVICTIONS,
 	HEARTH_BYPASSES,
+	HEARTH_CLEANED,
 	HEARTH_NR_COUNTERS
 };
 
 /**
  * struct hearth_cache_ops - what a cache needs from its surroundings
  * @submit: start the backing I/O of a request and call hearth_io_end() once
- *	when it is over, from any context.  With &hearth_io.slots, transfer the
- *	slots that hearth_io_transfers() names, else the request's data range.
+ *	when it is over, from any context.  With &hearth_io.slots, transfer what
+ *	hearth_io_transfers() names of them, else the request's data range.
  *	Process context.
  * @read_block: read @len bytes at @offset into @page at @page_offset and wait
  *	for it.  Used only to find out which block of a failed read is bad.
  *	Return: 0 or -errno.
  * @run: have hearth_io_run() called in process context, soon, not from within
  *	this call.  Called with no lock held.
- * @alloc_ahead: make a HEARTH_OP_PREFETCH request with all that is "set by the
- *	owner" for the range; the core submits it.  Process context, no lock
- *	held.  Return: NULL if there is no memory for it.
+ * @alloc: make a request of the core's own, HEARTH_OP_PREFETCH or
+ *	HEARTH_OP_CLEAN, with all that is "set by the owner" for the range; the
+ *	core submits it.  Process context, no lock held.  Return: NULL if there
+ *	is no memory for readahead; for HEARTH_OP_CLEAN it waits until there is.
+ * @flush: have hearth_flush_run() called for a node, in process context, soon,
+ *	not from within this call.  Calls that come before that may be one.
+ *	Called with no lock held.
  * @done: a request that hearth_io_submit() was given is over; its result is
  *	in &hearth_io.error and &hearth_io.bad_offset.  The request is the
  *	owner's again.  Process context.
@@ -85,8 +94,10 @@ struct hearth_cache_ops {
 	int (*read_block)(struct hearth_cache *cache, u64 offset, u32 len,
 			  struct page *page, u32 page_offset);
 	void (*run)(struct hearth_io *io);
-	struct hearth_io *(*alloc_ahead)(struct hearth_cache *cache, u64 offset,
-					 u64 len, int nid);
+	struct hearth_io *(*alloc)(struct hearth_cache *cache,
+				   enum hearth_op op, u64 offset, u64 len,
+				   int nid);
+	void (*flush)(struct hearth_cache *cache, int nid);
 	void (*done)(struct hearth_io *io);
 };
 
@@ -99,6 +110,7 @@ struct hearth_cache_ops {
  * @home: see enum hearth_home
  * @stripe_bytes: length of a stripe, a power of two, at least 64 KiB
  * @ahead_bytes: the largest readahead window, see hearth_cache_set_ahead()
+ * @dirty_bytes: the hard watermark, see hearth_cache_set_dirty()
  * @nr_frames: by node id: how many frames may live there; 0 for none
  * @priv: the owner's, see &hearth_cache.priv
  */
@@ -111,7 +123,32 @@ struct hearth_cache_params {
 	enum hearth_home home;
 	u64 stripe_bytes;
 	u64 ahead_bytes;
+	u64 dirty_bytes;
 	const unsigned long *nr_frames;
+};
+
+/**
+ * struct hearth_flush - writing back what is dirty, see flush.c
+ * @lock: protects everything below
+ * @nr_started: passes begun so far
+ * @nr_busy: nodes at work on the latest pass, and one for who starts it
+ * @is_careful: the pass writes frame by frame, because the last one failed
+ * @error: of the latest pass, 0 or -errno
+ * @last_error: of the latest pass that is over
+ * @bad_first: the lowest frame that it could not write
+ * @bad_last: the highest
+ * @waiters: HEARTH_OP_FLUSH requests, each until &hearth_io.pass is over
+ */
+struct hearth_flush {
+	spinlock_t lock;	/* of all that follows */
+	u32 nr_started;
+	unsigned int nr_busy;
+	bool is_careful;
+	int error;
+	int last_error;
+	u64 bad_first;
+	u64 bad_last;
+	struct list_head waiters;
 };
 
 /**
@@ -133,6 +170,7 @@ struct hearth_cache_params {
  * @range_lock: protects @ranges and the waiters of each
  * @nr_ranges: length of @ranges; read without the lock, see range.c
  * @ranges: published ranges in arrival order
+ * @flush: write-back
  */
 struct hearth_cache {
 	const struct hearth_cache_ops *ops;
@@ -153,6 +191,8 @@ struct hearth_cache {
 	spinlock_t range_lock ____cacheline_aligned_in_smp;
 	unsigned int nr_ranges;
 	struct list_head ranges;
+
+	struct hearth_flush flush ____cacheline_aligned_in_smp;
 };
 
 /**
@@ -187,6 +227,7 @@ enum hearth_slot_kind {
 	HEARTH_SLOT_HIT,	/* page: referenced, the data is there */
 	HEARTH_SLOT_FILL,	/* claimed; page: ours, to be read */
 	HEARTH_SLOT_WRITE,	/* claimed; page: ours, to be written */
+	HEARTH_SLOT_CLEAN,	/* page: referenced, to be written back */
 };
 
 /**
@@ -195,7 +236,8 @@ enum hearth_slot_kind {
  * @spare: a frame to install if there is none yet
  * @ext: the extent, while a claim is held on the frame
  * @kind: what is to be done
- * @good: sectors of @page that the device has delivered or taken
+ * @good: sectors of @page that the device has delivered or taken; of
+ *	HEARTH_SLOT_CLEAN, those that it shall take
  */
 struct hearth_slot {
 	struct page *page;
@@ -220,6 +262,8 @@ struct hearth_slot {
  * @pos: the next frame to claim
  * @held_end: one behind the highest frame claimed
  * @stage: where hearth_io_run() goes on
+ * @behind: a write that is done when the cache has it
+ * @pass: the pass that a flush waits for
  * @ahead: readahead that the request's hits ask for
  * @wait_mask: frames of one extent that this waits for
  * @wait: link in &hearth_extent.waiters or &hearth_io.range_waiters
@@ -247,6 +291,8 @@ struct hearth_io {
 	unsigned long nr_slots;
 	u8 stage;
 	bool range_active;
+	bool behind;
+	u32 pass;
 	struct hearth_ahead ahead;
 	u16 wait_mask;
 	struct list_head wait;
@@ -265,6 +311,9 @@ void hearth_cache_free(struct hearth_cache *cache);
 bool hearth_cache_read_hits(struct hearth_cache *cache,
 			    struct hearth_span *span);
 void hearth_cache_set_ahead(struct hearth_cache *cache, u64 bytes);
+void hearth_cache_set_dirty(struct hearth_cache *cache, u64 bytes);
+void hearth_flush_run(struct hearth_cache *cache, int nid);
+void hearth_flush_start(struct hearth_cache *cache);
 void hearth_io_submit(struct hearth_io *io);
 void hearth_io_run(struct hearth_io *io);
 void hearth_io_end(struct hearth_io *io, int error);
@@ -275,6 +324,13 @@ u64 hearth_cache_count(const struct hearth_cache *cache, int nid,
 		       enum hearth_counter which);
 unsigned long hearth_cache_frames(const struct hearth_cache *cache, int nid);
 unsigned long hearth_cache_limit(const struct hearth_cache *cache, int nid);
+unsigned long hearth_cache_dirty(const struct hearth_cache *cache, int nid);
+
+/* Whether the latest pass of write-back could not write something: -errno. */
+static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
+{
+	return READ_ONCE(cache->flush.last_error);
+}
 
 /**
  * hearth_count() - add to a counter of a node

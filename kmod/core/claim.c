@@ -2,8 +2,8 @@
 /*
  * Claiming frames, waiting for them, passing them on.
  *
- * A write claims every frame that it touches, a read those that it has to fill;
- * readahead takes what nobody claims.  A request goes through its extents in
+ * A write claims every frame that it touches, a read those that it has to fill,
+ * write-back those that are dirty; readahead takes what nobody claims.  A request goes through its extents in
  * ascending order; at the first one where it cannot have all that it wants it
  * joins the extent's queue.  Whoever gives claims back serves that queue in
  * order: a waiter gets its claims handed over before it is run, so that no
@@ -12,21 +12,28 @@
  */
 #include "cache.h"
 #include "claim.h"
+#include "flush.h"
 #include "index.h"
 #include "range.h"
 #include "readahead.h"
 
-/**
- * hearth_claim_blocked() - frames of an extent that a newcomer must wait for
- * @ext: the extent
- *
- * Context: Under the extent's lock.
- * Return: What is claimed, and what those want who came earlier.
- */
-u16 hearth_claim_blocked(const struct hearth_extent *ext)
+/* Frames that a request cannot have: write-back is in the way of I/O only. */
+static u16 claimed(const struct hearth_io *io, const struct hearth_extent *ext)
+{
+	return io->behind ? ext->busy : ext->busy | ext->cleaning;
+}
+
+/* The claims of an extent that a request makes. */
+static u16 *claims_of(const struct hearth_io *io, struct hearth_extent *ext)
+{
+	return io->op == HEARTH_OP_CLEAN ? &ext->cleaning : &ext->busy;
+}
+
+/* What a newcomer must wait for: claims, and what those want who came earlier. */
+static u16 blocked(const struct hearth_io *io, const struct hearth_extent *ext)
 {
 	const struct hearth_io *waiter;
-	u16 blocked = ext->busy;
+	u16 blocked = claimed(io, ext);
 
 	lockdep_assert_held(&ext->lock);
 	list_for_each_entry(waiter, &ext->waiters, wait)
@@ -86,8 +93,22 @@ static u16 wanted(struct hearth_io *io, struct hearth_extent *ext)
 		return hearth_io_frames(io, ext->key);
 	case HEARTH_OP_PREFETCH:
 		return missing_frames(io, ext);
+	case HEARTH_OP_CLEAN:
+		return hearth_io_frames(io, ext->key) & ext->dirty;
 	default:
 		return take_hits(io, ext);
+	}
+}
+
+static enum hearth_slot_kind slot_kind(const struct hearth_io *io)
+{
+	switch (io->op) {
+	case HEARTH_OP_WRITE:
+		return HEARTH_SLOT_WRITE;
+	case HEARTH_OP_CLEAN:
+		return HEARTH_SLOT_CLEAN;
+	default:
+		return HEARTH_SLOT_FILL;
 	}
 }
 
@@ -101,11 +122,15 @@ static void take_claims(struct hearth_io *io, struct hearth_extent *ext,
 	unsigned int i;
 
 	lockdep_assert_held(&ext->lock);
-	ext->busy |= mask;
+	*claims_of(io, ext) |= mask;
 	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES) {
 		slot = hearth_io_slot(io, ext->key, i);
-		slot->kind = io->op == HEARTH_OP_WRITE ? HEARTH_SLOT_WRITE :
-							 HEARTH_SLOT_FILL;
+		slot->kind = slot_kind(io);
+		if (slot->kind == HEARTH_SLOT_CLEAN) {
+			slot->page = ext->frames[i]->page;
+			slot->good = ext->frames[i]->dirty;
+			get_page(slot->page);
+		}
 		slot->ext = ext;
 		io->held_end = base + i + 1;
 	}
@@ -125,24 +150,59 @@ static void unlock_extent(struct hearth_cache *cache, struct hearth_extent *ext)
 	rcu_read_unlock();
 }
 
+/* What a request finds that waits for nobody, or not now. */
+static u16 free_frames(struct hearth_io *io, struct hearth_extent *ext,
+		       u16 mask)
+{
+	return mask && hearth_range_overlaps(io) ? 0 : mask & ~blocked(io, ext);
+}
+
+/* Write-back that holds something already goes without what it cannot have. */
+static void claim_or_cut(struct hearth_io *io, struct hearth_extent *ext,
+			 u16 mask)
+{
+	u64 base = ext->key << HEARTH_EXTENT_SHIFT;
+
+	if (free_frames(io, ext, mask) == mask) {
+		take_claims(io, ext, mask);
+		return;
+	}
+	io->nr_slots = base - io->first;
+	hearth_flush_rewind(io);
+}
+
+static struct hearth_extent *lock_extent(const struct hearth_io *io)
+{
+	u64 key = io->pos >> HEARTH_EXTENT_SHIFT;
+
+	return io->op == HEARTH_OP_CLEAN ?
+	       hearth_extent_lock_existing(io->cache, key) :
+	       hearth_extent_lock(io->cache, key);
+}
+
 static enum hearth_claim_result claim_extent(struct hearth_io *io)
 {
 	enum hearth_claim_result result = HEARTH_CLAIMED;
 	struct hearth_extent *ext;
 	u16 mask;
 
-	ext = hearth_extent_lock(io->cache, io->pos >> HEARTH_EXTENT_SHIFT);
+	ext = lock_extent(io);
+	if (!ext && io->op == HEARTH_OP_CLEAN) {
+		io->pos = round_down(io->pos, HEARTH_EXTENT_FRAMES) +
+			  HEARTH_EXTENT_FRAMES;
+		return HEARTH_CLAIMED;
+	}
 	if (!ext)
 		return HEARTH_NO_MEMORY;
-	__acquire(&ext->lock);	/* hearth_extent_lock() did */
+	__acquire(&ext->lock);	/* lock_extent() did */
 	mask = wanted(io, ext);
 	if (io->op == HEARTH_OP_PREFETCH) {
-		/* takes what is free, and waits for nobody */
-		take_claims(io, ext, hearth_range_overlaps(io) ? 0 :
-				     mask & ~hearth_claim_blocked(ext));
+		take_claims(io, ext, free_frames(io, ext, mask));
+	} else if (io->op == HEARTH_OP_CLEAN && io->held_end) {
+		claim_or_cut(io, ext, mask);
 	} else if (mask && hearth_range_blocks(io)) {
 		result = HEARTH_WAITS;
-	} else if (mask & hearth_claim_blocked(ext)) {
+	} else if (mask & blocked(io, ext)) {
 		io->wait_mask = mask;
 		list_add_tail(&io->wait, &ext->waiters);
 		result = HEARTH_WAITS;
@@ -191,7 +251,7 @@ static void serve_waiters(struct hearth_extent *ext, struct list_head *woken)
 		bool drains = io->stage == HEARTH_STAGE_DRAIN;
 
 		mask = drains ? io->wait_mask : wanted(io, ext);
-		if (mask & (drains ? ext->busy : ext->busy | ahead)) {
+		if (mask & (claimed(io, ext) | (drains ? 0 : ahead))) {
 			io->wait_mask = mask;
 			ahead |= mask;
 			continue;
@@ -224,7 +284,7 @@ void hearth_claim_run(struct list_head *woken)
 
 /**
  * hearth_claim_unlock() - give claims back and drop the extent's lock
- * @cache: the cache
+ * @io: whose they are
  * @ext: the extent, locked
  * @mask: the frames
  *
@@ -232,15 +292,15 @@ void hearth_claim_run(struct list_head *woken)
  *
  * Context: Process context, no other lock held.
  */
-void hearth_claim_unlock(struct hearth_cache *cache, struct hearth_extent *ext,
+void hearth_claim_unlock(struct hearth_io *io, struct hearth_extent *ext,
 			 u16 mask)
 	__releases(&ext->lock)
 {
 	LIST_HEAD(woken);
 
 	lockdep_assert_held(&ext->lock);
-	ext->busy &= ~mask;
+	*claims_of(io, ext) &= ~mask;
 	serve_waiters(ext, &woken);
-	unlock_extent(cache, ext);
+	unlock_extent(io->cache, ext);
 	hearth_claim_run(&woken);
 }

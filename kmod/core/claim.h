@@ -12,6 +12,7 @@ enum hearth_stage {
 	HEARTH_STAGE_CLAIM,	/* claim frames from @pos on */
 	HEARTH_STAGE_DRAIN,	/* a published range: wait for earlier claims */
 	HEARTH_STAGE_COMPLETE,	/* the backing I/O is over */
+	HEARTH_STAGE_FLUSH,	/* what was dirty is written back */
 };
 
 enum hearth_claim_result {
@@ -21,10 +22,9 @@ enum hearth_claim_result {
 };
 
 enum hearth_claim_result hearth_claim_all(struct hearth_io *io);
-void hearth_claim_unlock(struct hearth_cache *cache, struct hearth_extent *ext,
+void hearth_claim_unlock(struct hearth_io *io, struct hearth_extent *ext,
 			 u16 mask)
 	__releases(&ext->lock);
-u16 hearth_claim_blocked(const struct hearth_extent *ext);
 void hearth_claim_run(struct list_head *woken);
 
 /* The request's slot for a frame of an extent. */

@@ -79,6 +79,22 @@ static void copy_span(struct hearth_cache *cache, struct hearth_span *span,
 }
 
 /**
+ * hearth_copy_to_span() - copy data of the cache to a request
+ * @cache: counts the bytes
+ * @span: where to; moved on
+ * @page: where from
+ * @offset: first byte in @page
+ * @len: bytes, at most what @span has left
+ *
+ * Context: Process context.
+ */
+void hearth_copy_to_span(struct hearth_cache *cache, struct hearth_span *span,
+			 struct page *page, u32 offset, u32 len)
+{
+	copy_span(cache, span, page, offset, len, true);
+}
+
+/**
  * hearth_span_skip() - move a span on over several pieces
  * @span: the span
  * @len: bytes, at most what @span has left
@@ -143,7 +159,7 @@ void hearth_give_page(struct hearth_cache *cache, struct hearth_span *span,
 	if (len == HEARTH_FRAME_BYTES)
 		old = hearth_span_whole_page(span);
 	if (!old) {
-		copy_span(cache, span, page, offset, len, true);
+		hearth_copy_to_span(cache, span, page, offset, len);
 		put_page(page);
 		return;
 	}

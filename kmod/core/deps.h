@@ -27,6 +27,7 @@
 #include <linux/nodemask.h>
 #include <linux/numa.h>
 #include <linux/percpu.h>
+#include <linux/rbtree.h>
 #include <linux/rculist_bl.h>
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>

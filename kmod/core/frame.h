@@ -10,10 +10,11 @@
  *                            |
  *     hash bucket -> extent: frames[0] .. frames[15]
  *                               |
- *                             frame: page, valid sectors, queue entry
+ *                             frame: page, valid and dirty sectors, queue entry
  *
  * Validity is kept by sector (512 bytes): bit n of hearth_frame.valid says that
- * sector n of the page holds what the LUN holds.
+ * sector n of the page holds what the LUN holds; bit n of hearth_frame.dirty,
+ * that the device does not hold it yet.
  *
  * The order rules
  * ---------------
@@ -23,16 +24,17 @@
  *     frame points to; new contents come as a new page that replaces the old
  *     one.  So whoever holds a reference reads a consistent page, also after
  *     the command that it served has completed.
- *  2. At most one backing I/O per frame is in flight, be it fill or write.
- *     Who wants to start one claims the frame first (a bit of
+ *  2. At most one backing I/O per frame is in flight, be it fill, write or
+ *     write-back.  Who wants to start one claims the frame first (a bit of
  *     hearth_extent.busy); who finds it claimed waits in arrival order.
  *  3. Only the owner of the claim changes a frame's page and its valid bits.
- *     Reclaim takes a frame away only while nobody claims it.
+ *     Reclaim takes a frame away only while nobody claims it and it is clean.
  *  4. A fill makes valid only sectors that nobody made valid since it was
  *     submitted, and hands out the frame's contents, not the device's.
  *  5. A write makes its sectors valid when the device has acknowledged it,
  *     and before the command is acknowledged.  If it fails, they become
- *     invalid: nobody knows what the device holds.
+ *     invalid, since nobody knows what the device holds; but what was dirty
+ *     stays as it was, and dirty.
  *  6. A request claims its frames in ascending order and gives them back only
  *     when it is done, so that requests cannot wait for each other in a ring.
  *  7. What bypasses the cache (UNMAP, WRITE SAME, write-around, I/O for which
@@ -41,8 +43,18 @@
  *     are gone, runs alone, and takes away the valid bits of what it changed.
  *     A request that holds a frame within the range already is let through:
  *     the range waits for it anyway (see range.c for why nothing deadlocks).
+ *     What is dirty there is newer than the device: a read past the cache takes
+ *     it from the frames; a change that the device has acknowledged makes it
+ *     clean, one that failed leaves it dirty.
  *  8. Reads that hit take part in none of this: until the command that
  *     changes a sector is acknowledged, they may return its old contents.
+ *  9. A write that is to be written back claims its frames like any other, but
+ *     starts no I/O: it makes its sectors valid and dirty and is done.
+ * 10. Write-back has a claim of its own (a bit of hearth_extent.cleaning), in
+ *     whose way only backing I/O is, so that the frame may be written anew
+ *     meanwhile.  It writes a page that it holds a reference of, and makes the
+ *     frame clean if, in the end, the frame still points to that page.  If it
+ *     fails the frame stays dirty.
  *
  * Looking at a frame without a lock
  * ---------------------------------
@@ -66,6 +78,7 @@
  *   bucket (bit lock of a hash chain)
  *     -> hearth_extent.lock
  *          -> hearth_pool.lock
+ *          -> hearth_pool.dirty_lock -> hearth_flush.lock
  *          -> hearth_cache.range_lock
  *
  * All are plain spinlocks, taken in process context only.  No lock is held
@@ -112,6 +125,7 @@ enum hearth_queue {
  * @version: odd while @page, @valid or the slot are being changed
  * @nid: the home node: whose queue this is in, where its pages come from
  * @valid: bit n: sector n of @page holds what the LUN holds
+ * @dirty: bit n: sector n is valid and the device does not hold it yet
  * @ahead: a hit here asks for what lies ahead, see readahead.c; 0: it does not
  * @freq: hits since the replacement policy last looked, saturating
  * @index: which of the extent's slots this is
@@ -119,7 +133,7 @@ enum hearth_queue {
  * @born: the pool's count of insertions when this was inserted
  *
  * @page and @valid are changed by the owner of the claim, under the extent's
- * lock, and are read without one.
+ * lock, and are read without one.  @dirty belongs to the extent's lock.
  */
 struct hearth_frame {
 	struct page *page;
@@ -132,6 +146,7 @@ struct hearth_frame {
 	u8 ahead;
 	u8 index;
 	u8 queue;
+	u8 dirty;
 	u32 born;
 };
 
@@ -141,8 +156,11 @@ struct hearth_frame {
  * @key: byte offset in the LUN, divided by HEARTH_EXTENT_BYTES
  * @lock: protects everything below, and who may claim a frame
  * @busy: bit n: frame n is claimed
+ * @cleaning: bit n: frame n is being written back
+ * @dirty: bit n: frame n has dirty sectors
  * @nr_frames: slots in use
  * @dead: taken out of the index; look it up again
+ * @dirty_node: link in &hearth_pool.dirty_extents while @dirty is not 0
  * @waiters: requests that wait for claims, in arrival order
  * @rcu: frees it (@waiters is empty then)
  * @frames: the slots; set and cleared under @lock, read under RCU
@@ -152,8 +170,11 @@ struct hearth_extent {
 	u64 key;
 	spinlock_t lock;	/* of all that follows */
 	u16 busy;
+	u16 cleaning;
+	u16 dirty;
 	u8 nr_frames;
 	bool dead;
+	struct rb_node dirty_node;	/* of the pool's dirty_lock */
 	union {
 		struct list_head waiters;
 		struct rcu_head rcu;

@@ -68,7 +68,16 @@ struct hearth_extent *hearth_extent_find(struct hearth_cache *cache, u64 key)
 	return find_in(bucket_of(cache, key), key);
 }
 
-static struct hearth_extent *lock_if_there(struct hearth_cache *cache, u64 key)
+/**
+ * hearth_extent_lock_existing() - find an extent and lock it
+ * @cache: the cache
+ * @key: which
+ *
+ * Context: Process context, no lock held.
+ * Return: The extent with its lock held, or NULL if there is none.
+ */
+struct hearth_extent *hearth_extent_lock_existing(struct hearth_cache *cache,
+						  u64 key)
 {
 	struct hearth_extent *ext;
 
@@ -124,7 +133,7 @@ struct hearth_extent *hearth_extent_lock(struct hearth_cache *cache, u64 key)
 	struct hearth_extent *ext;
 
 	for (;;) {
-		ext = lock_if_there(cache, key);
+		ext = hearth_extent_lock_existing(cache, key);
 		if (ext)
 			return ext;
 		if (!add_extent(cache, key))
@@ -134,7 +143,8 @@ struct hearth_extent *hearth_extent_lock(struct hearth_cache *cache, u64 key)
 
 static bool is_idle(const struct hearth_extent *ext)
 {
-	return !ext->nr_frames && !ext->busy && list_empty(&ext->waiters);
+	return !ext->nr_frames && !ext->busy && !ext->cleaning &&
+	       list_empty(&ext->waiters);
 }
 
 /**

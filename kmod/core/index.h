@@ -23,6 +23,8 @@ void hearth_index_exit(void);
 
 struct hearth_extent *hearth_extent_find(struct hearth_cache *cache, u64 key);
 struct hearth_extent *hearth_extent_lock(struct hearth_cache *cache, u64 key);
+struct hearth_extent *hearth_extent_lock_existing(struct hearth_cache *cache,
+						  u64 key);
 void hearth_extent_reap(struct hearth_cache *cache, struct hearth_extent *ext);
 bool hearth_index_walk(struct hearth_cache *cache, u64 first, u64 last,
 		       hearth_extent_fn fn, void *arg);

@@ -4,7 +4,8 @@
  *
  *   submit --> claim --> prepare --> backing I/O --> settle, release --> done
  *                |          |
- *                |          `-- nothing to transfer: all hits ---------> done
+ *                |          |-- nothing to transfer: all hits ---------> done
+ *                |          `-- to be written back: settle, release ---> done
  *                `-- no memory, too large, or not for the cache:
  *                    range: publish --> drain --> backing I/O ---------> done
  *
@@ -15,6 +16,8 @@
 #include "cache.h"
 #include "claim.h"
 #include "copy.h"
+#include "dirty.h"
+#include "flush.h"
 #include "range.h"
 #include "readahead.h"
 #include "slot.h"
@@ -37,21 +40,39 @@ static void frame_part(const struct hearth_io *io, u64 frame_nr, u32 *ret_from,
 		      start + HEARTH_FRAME_BYTES) - start;
 }
 
+/* The next run of a frame's sectors, at or behind byte @ret_to. */
+static bool next_run(u8 sectors, u32 *ret_from, u32 *ret_to)
+{
+	unsigned int from = *ret_to >> HEARTH_SECTOR_SHIFT, to;
+
+	while (from < HEARTH_FRAME_SECTORS && !(sectors & BIT(from)))
+		from++;
+	for (to = from; to < HEARTH_FRAME_SECTORS && sectors & BIT(to);)
+		to++;
+	*ret_from = from << HEARTH_SECTOR_SHIFT;
+	*ret_to = to << HEARTH_SECTOR_SHIFT;
+	return from < to;
+}
+
 /**
- * hearth_io_transfers() - what the backing I/O has to do for a slot
+ * hearth_io_transfers() - what the backing I/O has to do next for a slot
  * @io: a request with slots
  * @slot: which
  * @ret_from: first byte within the frame
- * @ret_to: first byte behind
+ * @ret_to: first byte behind; 0 to begin with, else what the last call left
  *
  * The page is &hearth_slot.page; the place on the device that of frame
  * &hearth_io.first + @slot.  Neighbouring slots may go into one bio.
  *
- * Return: false if there is nothing to do.
+ * Return: false if there is nothing more to do.
  */
 bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 			 u32 *ret_from, u32 *ret_to)
 {
+	if (io->slots[slot].kind == HEARTH_SLOT_CLEAN)
+		return next_run(io->slots[slot].good, ret_from, ret_to);
+	if (*ret_to)
+		return false;
 	switch (io->slots[slot].kind) {
 	case HEARTH_SLOT_FILL:
 		*ret_from = 0;
@@ -68,6 +89,7 @@ bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 /* Goes past the cache because there is no room in it, keeping nothing. */
 static void bypass_for_want(struct hearth_io *io)
 {
+	io->behind = false;
 	hearth_count(io->cache, hearth_cache_shard(io->cache, io->span.offset),
 		     HEARTH_BYPASSES, 1);
 	if (io->slots) {
@@ -177,6 +199,51 @@ static void start_prefetch(struct hearth_io *io)
 		finish_prefetch(io);
 }
 
+static void complete_write(struct hearth_io *io)
+{
+	unsigned long i;
+
+	for (i = 0; i < io->nr_slots; i++)
+		io->slots[i].good = io->error ? 0 :
+				    hearth_io_sectors(io, io->first + i);
+	hearth_slots_release(io);
+	hearth_slots_free(io);
+	if (io->behind && hearth_dirty_is_high(io) &&
+	    !hearth_cache_flush_error(io->cache))
+		hearth_flush_start(io->cache);
+	io->cache->ops->done(io);
+}
+
+static void start_write(struct hearth_io *io)
+{
+	gather_write(io);
+	if (io->behind)
+		complete_write(io);
+	else
+		io->cache->ops->submit(io);
+}
+
+/* Write-back is over, or there was nothing to write any more. */
+static void finish_clean(struct hearth_io *io)
+{
+	unsigned long i;
+
+	for (i = 0; io->error && i < io->nr_slots; i++)
+		io->slots[i].good = 0;
+	hearth_slots_release(io);
+	hearth_slots_free(io);
+	hearth_flush_done(io);
+	io->cache->ops->done(io);
+}
+
+static void start_clean(struct hearth_io *io)
+{
+	if (io->held_end)
+		io->cache->ops->submit(io);
+	else
+		finish_clean(io);
+}
+
 /* There is no room in the cache: go past it, or give up. */
 static void want(struct hearth_io *io)
 {
@@ -189,15 +256,16 @@ static void want(struct hearth_io *io)
 /* All claims are there: get pages and start the transfer. */
 static void start_transfer(struct hearth_io *io)
 {
-	if (!hearth_slots_prepare(io)) {
+	if (io->op == HEARTH_OP_CLEAN) {
+		start_clean(io);
+	} else if (!hearth_slots_prepare(io)) {
 		want(io);
 	} else if (io->op == HEARTH_OP_READ) {
 		start_read(io);
 	} else if (io->op == HEARTH_OP_PREFETCH) {
 		start_prefetch(io);
 	} else {
-		gather_write(io);
-		io->cache->ops->submit(io);
+		start_write(io);
 	}
 }
 
@@ -296,18 +364,6 @@ static void complete_prefetch(struct hearth_io *io)
 	finish_prefetch(io);
 }
 
-static void complete_write(struct hearth_io *io)
-{
-	unsigned long i;
-
-	for (i = 0; i < io->nr_slots; i++)
-		io->slots[i].good = io->error ? 0 :
-				    hearth_io_sectors(io, io->first + i);
-	hearth_slots_release(io);
-	hearth_slots_free(io);
-	io->cache->ops->done(io);
-}
-
 /* A read past the cache failed: read again to find the block. */
 static void reread_span(struct hearth_io *io)
 {
@@ -327,7 +383,7 @@ static void reread_span(struct hearth_io *io)
 		len = cache->block_bytes;
 		error = cache->ops->read_block(cache, span.offset, len, page,
 					       offset);
-		if (error)
+		if (error && !hearth_dirty_covers(cache, span.offset, len))
 			note_bad_block(io, span.offset, error);
 		hearth_span_advance(&span, len);
 	}
@@ -337,6 +393,8 @@ static void complete_range(struct hearth_io *io)
 {
 	if (io->op == HEARTH_OP_READ && io->error)
 		reread_span(io);
+	if (io->op == HEARTH_OP_READ && !io->error)
+		hearth_dirty_overlay(io);
 	hearth_range_finish(io);
 	io->cache->ops->done(io);
 }
@@ -351,6 +409,8 @@ static void complete_io(struct hearth_io *io)
 		complete_read(io);
 	else if (io->op == HEARTH_OP_PREFETCH)
 		complete_prefetch(io);
+	else if (io->op == HEARTH_OP_CLEAN)
+		finish_clean(io);
 	else
 		complete_write(io);
 }
@@ -376,6 +436,12 @@ void hearth_io_run(struct hearth_io *io)
 	case HEARTH_STAGE_COMPLETE:
 		complete_io(io);
 		break;
+	case HEARTH_STAGE_FLUSH:
+		if (io->error)
+			io->cache->ops->done(io);
+		else
+			io->cache->ops->submit(io);
+		break;
 	}
 }
 
@@ -393,11 +459,44 @@ void hearth_io_end(struct hearth_io *io, int error)
 	io->cache->ops->run(io);
 }
 
-static bool may_be_cached(const struct hearth_io *io)
+static bool may_be_cached(const struct hearth_io *io, enum hearth_mode mode)
 {
-	return io->op == HEARTH_OP_READ || io->op == HEARTH_OP_PREFETCH ||
-	       (io->op == HEARTH_OP_WRITE &&
-		READ_ONCE(io->cache->mode) == HEARTH_WRITETHROUGH);
+	switch (io->op) {
+	case HEARTH_OP_READ:
+	case HEARTH_OP_PREFETCH:
+	case HEARTH_OP_CLEAN:
+		return true;
+	case HEARTH_OP_WRITE:
+		return mode != HEARTH_WRITEAROUND;
+	default:
+		return false;
+	}
+}
+
+/* Whether a write is done when the cache has it. */
+static bool may_be_behind(const struct hearth_io *io, enum hearth_mode mode)
+{
+	return mode == HEARTH_WRITEBACK && io->op == HEARTH_OP_WRITE &&
+	       !io->fua && hearth_dirty_may_grow(io);
+}
+
+/* Write-back goes on without memory, a few frames at a time. */
+static void use_inline_slots(struct hearth_io *io)
+{
+	io->nr_slots = min(io->nr_slots, (unsigned long)HEARTH_INLINE_SLOTS);
+	hearth_flush_rewind(io);
+	hearth_slots_alloc(io);
+}
+
+static bool get_slots(struct hearth_io *io)
+{
+	if (io->op == HEARTH_OP_CLEAN) {
+		if (!hearth_slots_alloc(io))
+			use_inline_slots(io);
+		return true;
+	}
+	return io->nr_slots <= io->cache->max_io_frames &&
+	       hearth_slots_alloc(io);
 }
 
 /**
@@ -412,25 +511,28 @@ static bool may_be_cached(const struct hearth_io *io)
  */
 void hearth_io_submit(struct hearth_io *io)
 {
+	enum hearth_mode mode = READ_ONCE(io->cache->mode);
+
 	io->error = 0;
 	io->bad_offset = U64_MAX;
 	io->slots = NULL;
 	io->held_end = 0;
 	io->ahead.order = 0;
+	io->behind = false;
 	io->stage = HEARTH_STAGE_CLAIM;
 	if (io->op == HEARTH_OP_FLUSH) {
-		io->cache->ops->submit(io);
+		hearth_flush_wait(io);
 		return;
 	}
 	io->first = io->span.offset >> HEARTH_FRAME_SHIFT;
 	io->pos = io->first;
 	io->nr_slots = ((io->span.offset + io->span.len - 1) >>
 			HEARTH_FRAME_SHIFT) - io->first + 1;
-	if (!may_be_cached(io))
+	io->behind = may_be_behind(io, mode);
+	if (!may_be_cached(io, mode))
 		hearth_range_start(io);
-	else if (io->nr_slots > io->cache->max_io_frames ||
-		 !hearth_slots_alloc(io))
-		want(io);
-	else
+	else if (get_slots(io))
 		claim(io);
+	else
+		want(io);
 }

@@ -8,14 +8,16 @@
  * Nobody waits here: who gets no page goes past the cache.
  */
 #include "cache.h"
+#include "dirty.h"
 #include "index.h"
 #include "pool.h"
 
 /* Free pages that are kept for reuse; what is above goes back to the node. */
 #define KEEP_FREE	256
 
-/* Claimed frames that reclaim passes over before it gives up. */
+/* Frames that reclaim passes over before it gives up: claimed ones, dirty ones. */
 #define MAX_CLAIMED	32
+#define MAX_DIRTY	512
 
 static struct kmem_cache *frame_slab;
 
@@ -60,6 +62,7 @@ struct hearth_frame *hearth_frame_alloc(int nid)
 	WRITE_ONCE(frame->valid, 0);
 	WRITE_ONCE(frame->freq, 0);
 	WRITE_ONCE(frame->ahead, 0);
+	frame->dirty = 0;
 	frame->nid = nid;
 	frame->queue = HEARTH_QUEUE_NONE;
 	return frame;
@@ -131,6 +134,7 @@ struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
 	pool->nid = nid;
 	pool->max_pages = max_pages;
 	spin_lock_init(&pool->lock);
+	hearth_dirty_init(pool);
 	INIT_LIST_HEAD(&pool->free);
 	pool->hash_bits = max(6, ilog2(max_pages) - 1);
 	pool->buckets = kvzalloc_node(sizeof(*pool->buckets) << pool->hash_bits,
@@ -215,26 +219,27 @@ static bool take_out(struct hearth_extent *ext, struct hearth_frame *frame,
 }
 
 /*
- * Takes a frame that is in no queue out of its slot, unless it is claimed.  Its
- * page is ours then.  The extent is there: only reclaim empties slots.
+ * Takes a frame that is in no queue out of its slot, unless it is claimed or
+ * dirty.  Its page is ours then.  The extent is there: only reclaim empties
+ * slots.
  */
 static bool retract_frame(struct hearth_cache *cache,
 			  struct hearth_frame *frame, struct page **ret_page)
 {
 	struct hearth_extent *ext = frame->extent;
 	unsigned int index = frame->index;
-	bool claimed, empty = false;
+	bool needed, empty = false;
 
 	rcu_read_lock();	/* keeps ext for hearth_extent_reap() */
 	spin_lock(&ext->lock);
-	claimed = ext->busy & BIT(index);
-	if (!claimed)
+	needed = (ext->busy | ext->cleaning | ext->dirty) & BIT(index);
+	if (!needed)
 		empty = take_out(ext, frame, ret_page);
 	spin_unlock(&ext->lock);
 	if (empty)
 		hearth_extent_reap(cache, ext);
 	rcu_read_unlock();
-	return !claimed;
+	return !needed;
 }
 
 /*
@@ -245,20 +250,25 @@ static struct page *evict_page(struct hearth_cache *cache,
 			       struct hearth_pool *pool)
 {
 	struct hearth_frame *frame;
+	int claimed = 0, dirty = 0;
 	struct page *page;
-	int claimed = 0;
+	bool is_dirty;
 
-	while (claimed < MAX_CLAIMED) {
+	while (claimed < MAX_CLAIMED && dirty < MAX_DIRTY) {
 		spin_lock(&pool->lock);
 		frame = hearth_policy_victim(&pool->policy);
 		spin_unlock(&pool->lock);
 		if (!frame)
 			return NULL;
 		if (!retract_frame(cache, frame, &page)) {
+			is_dirty = READ_ONCE(frame->dirty);
 			spin_lock(&pool->lock);
 			hearth_policy_return(&pool->policy, frame);
 			spin_unlock(&pool->lock);
-			claimed++;
+			if (is_dirty)
+				dirty++;
+			else
+				claimed++;
 			continue;
 		}
 		hearth_frame_free(frame);
@@ -403,7 +413,7 @@ void hearth_pool_renew(struct hearth_cache *cache, struct hearth_frame *frame)
  * hearth_frame_drop() - forget sectors of a frame
  * @cache: the cache
  * @frame: the frame, or NULL; claimed, or in a range that runs alone
- * @sectors: which
+ * @sectors: which; those that are dirty stay
  *
  * A frame that holds nothing any more gives its page back and is reclaimed
  * first.
@@ -421,7 +431,7 @@ void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
 	lockdep_assert_held(&frame->extent->lock);
 	page = frame->page;
 	hearth_frame_change_begin(frame);
-	WRITE_ONCE(frame->valid, frame->valid & ~sectors);
+	WRITE_ONCE(frame->valid, frame->valid & (~sectors | frame->dirty));
 	if (!frame->valid)
 		WRITE_ONCE(frame->page, NULL);
 	hearth_frame_change_end(frame);

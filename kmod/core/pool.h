@@ -22,6 +22,13 @@ struct hearth_cache;
  * @nr_free: length of @free
  * @nr_pages: pages taken from the node, @free included
  * @max_pages: limit of @nr_pages
+ * @nr_dirty: frames that live here and have dirty sectors
+ * @max_dirty: the hard watermark of @nr_dirty
+ * @dirty_lock: protects everything below
+ * @dirty_extents: those indexed here that have dirty frames, by address
+ * @is_flushing: at work on the latest pass, see flush.c
+ * @cursor: the frame that it has come to
+ * @nr_cleaning: its requests under way
  */
 struct hearth_pool {
 	struct hearth_cache *cache;
@@ -35,6 +42,14 @@ struct hearth_pool {
 	unsigned long nr_free;
 	unsigned long nr_pages;
 	unsigned long max_pages;
+
+	atomic_long_t nr_dirty ____cacheline_aligned_in_smp;
+	unsigned long max_dirty;
+	spinlock_t dirty_lock;	/* of all that follows */
+	struct rb_root dirty_extents;
+	bool is_flushing;
+	u64 cursor;
+	unsigned int nr_cleaning;
 };
 
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,

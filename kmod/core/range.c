@@ -13,6 +13,9 @@
  *    until one whole walk finds nothing;
  *  - the I/O runs; what it changed is made invalid; the range is withdrawn.
  *
+ * Dirty frames are not written back for it.  Who changes the device takes away
+ * what it has overwritten there; who reads it looks at them afterwards.
+ *
  * Why a clean walk is enough.  A claim within the active range that the walk
  * has already passed can only be made by a request that holds a lower frame
  * within, one claimed before the range became active (who was only queued for
@@ -37,6 +40,7 @@
  */
 #include "cache.h"
 #include "claim.h"
+#include "dirty.h"
 #include "index.h"
 #include "pool.h"
 #include "range.h"
@@ -94,7 +98,7 @@ static bool wait_for_extent(struct hearth_extent *ext, void *arg)
 	struct hearth_io *io = arg;
 	u16 mask = hearth_io_frames(io, ext->key);
 
-	if (!(mask & ext->busy))
+	if (!(mask & (ext->busy | ext->cleaning)))
 		return false;
 	io->wait_mask = mask;
 	list_add_tail(&io->wait, &ext->waiters);
@@ -114,7 +118,10 @@ void hearth_range_drain(struct hearth_io *io)
 	if (hearth_index_walk(io->cache, io->first >> HEARTH_EXTENT_SHIFT, last,
 			      wait_for_extent, io))
 		return;
-	io->cache->ops->submit(io);
+	if (io->op == HEARTH_OP_FORGET)
+		hearth_io_end(io, 0);
+	else
+		io->cache->ops->submit(io);
 }
 
 /* The active range that keeps a request from the extent at its position. */
@@ -184,10 +191,14 @@ static bool invalidate_extent(struct hearth_extent *ext, void *arg)
 	unsigned long todo = hearth_io_frames(io, ext->key);
 	u64 base = ext->key << HEARTH_EXTENT_SHIFT;
 	unsigned int i;
+	u8 sectors;
 
-	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES)
-		hearth_frame_drop(io->cache, ext->frames[i],
-				  hearth_io_sectors(io, base + i));
+	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES) {
+		sectors = hearth_io_sectors(io, base + i);
+		if (!io->error)
+			hearth_dirty_clear(io->cache, ext->frames[i], sectors);
+		hearth_frame_drop(io->cache, ext->frames[i], sectors);
+	}
 	return false;
 }
 

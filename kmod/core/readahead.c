@@ -134,7 +134,8 @@ struct hearth_io *hearth_ahead_alloc(struct hearth_cache *cache,
 	nr_frames = DIV_ROUND_UP_ULL(len, HEARTH_FRAME_BYTES);
 	if (atomic_long_add_return(nr_frames, &cache->nr_ahead) <=
 	    cache->max_io_frames)
-		io = cache->ops->alloc_ahead(cache, offset, len, nid);
+		io = cache->ops->alloc(cache, HEARTH_OP_PREFETCH, offset, len,
+				       nid);
 	if (io)
 		io->order = order;
 	else

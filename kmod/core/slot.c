@@ -4,6 +4,7 @@
  */
 #include "claim.h"
 #include "copy.h"
+#include "dirty.h"
 #include "index.h"
 #include "pool.h"
 #include "slot.h"
@@ -144,6 +145,21 @@ static void install_page(struct hearth_io *io, struct hearth_slot *slot,
 	else if (!old)
 		hearth_pool_renew(io->cache, frame);
 	hearth_pool_put_page(io->cache, old);
+	if (io->behind)
+		hearth_dirty_set(io->cache, frame, slot->good);
+	else if (slot->kind == HEARTH_SLOT_WRITE)
+		hearth_dirty_clear(io->cache, frame, slot->good);
+}
+
+/* What was written back is clean unless it was written anew meanwhile. */
+static void settle_clean(struct hearth_io *io, struct hearth_slot *slot,
+			 struct hearth_frame *frame)
+{
+	if (slot->good && frame->page == slot->page) {
+		hearth_dirty_clear(io->cache, frame, slot->good);
+		hearth_count(io->cache, frame->nid, HEARTH_CLEANED, 1);
+	}
+	slot->kind = HEARTH_SLOT_HIT;
 }
 
 /*
@@ -155,6 +171,10 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 {
 	unsigned int index = frame_nr % HEARTH_EXTENT_FRAMES;
 
+	if (slot->kind == HEARTH_SLOT_CLEAN) {
+		settle_clean(io, slot, slot->ext->frames[index]);
+		return;
+	}
 	if (!slot->good) {
 		if (slot->kind == HEARTH_SLOT_WRITE &&
 		    io->stage == HEARTH_STAGE_COMPLETE)
@@ -195,7 +215,7 @@ static unsigned long release_extent(struct hearth_io *io, unsigned long end)
 		slot->ext = NULL;
 		mask |= BIT(frame_nr % HEARTH_EXTENT_FRAMES);
 	}
-	hearth_claim_unlock(io->cache, ext, mask);
+	hearth_claim_unlock(io, ext, mask);
 	return end;
 }
 

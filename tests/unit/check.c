@@ -41,6 +41,7 @@ static void check_frame(struct rig *rig, struct hearth_frame *frame, u64 nr)
 	u64 value, sector;
 
 	shim_assert(frame->page || !valid);
+	shim_assert(!(frame->dirty & ~valid));
 	if (!frame->page)
 		return;
 	shim_assert(page_ref_count(frame->page) > 0);
@@ -56,10 +57,21 @@ static void check_frame(struct rig *rig, struct hearth_frame *frame, u64 nr)
 	}
 }
 
+static long nr_dirty[SHIM_MAX_NODES], nr_dirty_extents;
+
+static void count_dirty(const struct hearth_frame *frame, u16 *dirty)
+{
+	if (!frame->dirty)
+		return;
+	*dirty |= BIT(frame->index);
+	nr_dirty[frame->nid]++;
+}
+
 static void check_extent(struct rig *rig, struct hearth_extent *ext)
 {
 	struct hearth_frame *frame;
 	unsigned int i, nr = 0;
+	u16 dirty = 0;
 
 	shim_assert(!ext->dead && !ext->lock.owner);
 	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
@@ -69,8 +81,24 @@ static void check_extent(struct rig *rig, struct hearth_extent *ext)
 		nr++;
 		shim_assert(frame->extent == ext && frame->index == i);
 		check_frame(rig, frame, ext->key * HEARTH_EXTENT_FRAMES + i);
+		count_dirty(frame, &dirty);
 	}
 	shim_assert(ext->nr_frames == nr);
+	shim_assert(ext->dirty == dirty);
+	nr_dirty_extents += !!dirty;
+}
+
+/* Length of a tree of extents, which is in order. */
+static long count_tree(const struct rb_node *node, u64 above)
+{
+	const struct hearth_extent *ext;
+
+	if (!node)
+		return 0;
+	ext = rb_entry(node, struct hearth_extent, dirty_node);
+	shim_assert(ext->dirty && ext->key >= above);
+	return count_tree(node->rb_left, above) + 1 +
+	       count_tree(node->rb_right, ext->key + 1);
 }
 
 /* Invariants that hold whatever is in flight. */
@@ -79,14 +107,19 @@ void check_rules(struct rig *rig)
 	struct hearth_pool *pool;
 	int nid;
 
+	memset(nr_dirty, 0, sizeof(nr_dirty));
+	nr_dirty_extents = 0;
 	visit_extents(rig, check_extent);
 	for_each_node(nid) {
 		pool = rig->cache->pools[nid];
 		if (!pool)
 			continue;
+		nr_dirty_extents -= count_tree(pool->dirty_extents.rb_node, 0);
+		shim_assert(atomic_long_read(&pool->nr_dirty) == nr_dirty[nid]);
 		shim_assert(pool->nr_pages <= pool->max_pages);
 		shim_assert(pool->nr_free <= pool->nr_pages);
 	}
+	shim_assert(!nr_dirty_extents);
 }
 
 static unsigned long nr_frames, nr_pages;
@@ -96,7 +129,7 @@ static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
 	unsigned int i;
 
 	(void)rig;
-	shim_assert(!ext->busy);
+	shim_assert(!ext->busy && !ext->cleaning);
 	shim_assert(list_empty(&ext->waiters));
 	shim_assert(ext->nr_frames);
 	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
@@ -127,6 +160,8 @@ void check_rest(struct rig *rig)
 
 	shim_assert(!atomic_long_read(&rig->cache->nr_ahead));
 	shim_assert(list_empty(&rig->cache->ranges) && !rig->cache->nr_ranges);
+	shim_assert(list_empty(&rig->cache->flush.waiters));
+	shim_assert(!rig->cache->flush.nr_busy);
 	nr_frames = 0;
 	nr_pages = 0;
 	visit_extents(rig, check_extent_rest);

@@ -57,15 +57,17 @@ static void add_move(struct req *req, u32 sector, struct page *page, u32 offset)
 static void plan_slot(struct disk *disk, struct req *req, unsigned long slot)
 {
 	u64 frame = req->io.first + slot;
-	u32 from, to;
+	u32 from, to = 0;
 
-	if (!hearth_io_transfers(&req->io, slot, &from, &to))
-		return;
-	own_frame(disk, req, frame);
-	shim_assert(from < to && to <= PAGE_SIZE);
-	for (; from < to; from += SECTOR_BYTES)
-		add_move(req, frame * FRAME_SECTORS + from / SECTOR_BYTES,
-			 req->io.slots[slot].page, from);
+	while (hearth_io_transfers(&req->io, slot, &from, &to)) {
+		if (disk->owners[frame] != req)
+			own_frame(disk, req, frame);
+		shim_assert(from < to && to <= PAGE_SIZE);
+		for (; from < to; from += SECTOR_BYTES)
+			add_move(req,
+				 frame * FRAME_SECTORS + from / SECTOR_BYTES,
+				 req->io.slots[slot].page, from);
+	}
 }
 
 static void plan_range(struct disk *disk, struct req *req)
@@ -86,6 +88,8 @@ static void count_start(struct disk *disk, const struct req *req)
 {
 	if (req->io.op == HEARTH_OP_FLUSH)
 		disk->nr_flushes++;
+	else if (req->io.op == HEARTH_OP_CLEAN)
+		disk->nr_cleans++;
 	else if (req_is_read(req))
 		disk->nr_reads++;
 	else if (req_fills(req))
@@ -164,6 +168,11 @@ static void move_out(struct disk *disk, struct req *req,
 	if (skip)
 		return;
 	value = req_new_value(req, i);
+	if (req->io.op == HEARTH_OP_CLEAN) {
+		copy_move(req, move, mem, false);
+		disk->values[move->sector] = sector_read(mem);
+		return;
+	}
 	if (req->io.op == HEARTH_OP_WRITE) {
 		copy_move(req, move, mem, false);
 		if (sector_read(mem) != value)
@@ -204,6 +213,7 @@ void disk_end(struct disk *disk, struct req *req)
 	u32 i;
 
 	shim_assert(!req->nr_moves);
+	disk->nr_failed_writes += req->disk_error && !req_fills(req);
 	free(req->moves);
 	req->moves = NULL;
 	for (i = 0; i < nr_frames(disk); i++) {

@@ -30,6 +30,8 @@ struct disk_move {
  * @nr_aheads: likewise, of readahead
  * @nr_writes: likewise, discards and WRITE SAME included
  * @nr_flushes: likewise
+ * @nr_cleans: likewise, of write-back
+ * @nr_failed_writes: I/Os that could not write something
  * @nr_blocks: single blocks that were read to find a bad one
  */
 struct disk {
@@ -39,7 +41,8 @@ struct disk {
 	bool *cannot_write;
 	unsigned int fail_in;
 	struct req **owners;
-	unsigned int nr_reads, nr_aheads, nr_writes, nr_flushes, nr_blocks;
+	unsigned int nr_reads, nr_aheads, nr_writes, nr_flushes, nr_cleans;
+	unsigned int nr_failed_writes, nr_blocks;
 };
 
 void disk_init(struct disk *disk, u32 nr_sectors);

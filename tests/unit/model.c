@@ -54,6 +54,8 @@ static void init(void)
 	config.home = options & 4 ? HEARTH_HOME_STRIPE : HEARTH_HOME_TOUCH;
 	m->disk_fails = options & 8;
 	config.ahead_bytes = options & 32 ? 1 << 20 : 0;
+	config.dirty_bytes = options & 64 ? 1 << 30 : 0;
+	config.mode = options & 64 ? HEARTH_WRITEBACK : HEARTH_WRITETHROUGH;
 	rig_init(&m->rig, &config);
 	if (options & 16) {
 		shim_fail_in = 1 + pick(16);
@@ -116,7 +118,7 @@ static struct req *new_req(enum hearth_op op)
 		sector = 0;
 		nr = rig->disk.nr_sectors;
 	}
-	req = rig_req(rig, op, sector, op == HEARTH_OP_FLUSH ? 0 : nr);
+	req = rig_req(rig, op, sector, nr);
 	req->auto_free = true;
 	return req;
 }
@@ -187,7 +189,7 @@ static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(11)) {
+	switch (pick(14)) {
 	case 8:
 		held_drop(1 + pick(16));
 		break;
@@ -196,6 +198,16 @@ static void change_something(void)
 		break;
 	case 10:
 		hearth_cache_set_ahead(cache, (u64)pick(3) << 17);
+		break;
+	case 11:
+		if (m->rig.oracle.is_early)
+			WRITE_ONCE(cache->mode, HEARTH_WRITEBACK);
+		break;
+	case 12:
+		hearth_flush_start(cache);
+		break;
+	case 13:
+		hearth_cache_set_dirty(cache, (u64)pick(40) << 12);
 		break;
 	case 0:
 		WRITE_ONCE(cache->mode, HEARTH_WRITEAROUND);
@@ -243,12 +255,16 @@ static void step(void)
 	} else if (what < 5) {
 		if (rig->nr_active < MAX_ACTIVE)
 			submit();
+	} else if (what < 10 && rig->to_flush && pick(2)) {
+		rig_flush(rig);
 	} else if (what < 10 && rig->nr_runnable) {
 		rig_run(rig, pick(rig->nr_runnable));
 	} else if (rig->nr_on_disk) {
 		use_disk();
 	} else if (rig->nr_runnable) {
 		rig_run(rig, pick(rig->nr_runnable));
+	} else if (rig->to_flush) {
+		rig_flush(rig);
 	}
 	allow_interrupts(false);
 	check_rules(rig);
@@ -275,6 +291,17 @@ static void read_all(struct rig *rig)
 	}
 }
 
+/* And whatever can be written is on the device. */
+static void write_back_all(struct rig *rig)
+{
+	memset(rig->disk.cannot_write, 0, rig->disk.nr_sectors);
+	rig->disk.fail_in = 0;
+	rig_do(rig, HEARTH_OP_FLUSH, 0, rig->disk.nr_sectors);
+	if (rig_do(rig, HEARTH_OP_FLUSH, 0, rig->disk.nr_sectors) ||
+	    rig_dirty(rig))
+		shim_die("%lu frames stay dirty", rig_dirty(rig));
+}
+
 /**
  * model_run() - a life of a cache
  * @choice: where the decisions come from
@@ -296,5 +323,6 @@ void model_run(struct choice *choice, unsigned int nr_steps)
 	rig_drain(&m->rig);
 	reset_shim();
 	read_all(&m->rig);
+	write_back_all(&m->rig);
 	rig_exit(&m->rig);
 }

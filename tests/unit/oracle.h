@@ -9,17 +9,31 @@
  *                   ^floor          a write is in flight: v1 may be cached
  *
  * When a write is acknowledged, the floor rises to its value; when no command
- * that changes the sector is left, to the newest.  So a read returns a value
- * from between the floor at its start and the newest at its end, and when
- * nothing is in flight just the one.
+ * that changes the sector is left, to what the sector holds then.  So a read
+ * returns a value from between the floor at its start and the newest at its end,
+ * and when nothing is in flight just the one.
+ *
+ * Where writes may be acknowledged before the device has them, the value of each
+ * is put down when it starts, since from then on a read may see it.  Which of
+ * two that overlap in time comes first is not known, so the floor does not rise
+ * above a value whose write was in flight together with the one that raises it.
+ *
+ * A flush remembers the floors when it starts; when it is done the device holds
+ * none older.
  */
 #ifndef TEST_ORACLE_H
 #define TEST_ORACLE_H
 
 struct req;
 
+struct oracle_value {
+	u64 value;
+	bool is_early;		/* put down when its write started */
+	bool is_open;		/* which is in flight still */
+};
+
 struct oracle_sector {
-	u64 *values;
+	struct oracle_value *values;
 	u32 nr, size;
 	u32 floor;
 	u32 nr_changing;	/* commands in flight that may change it */
@@ -28,6 +42,7 @@ struct oracle_sector {
 struct oracle {
 	struct oracle_sector *sectors;
 	u32 nr_sectors;
+	bool is_early;		/* writes may be acknowledged early */
 };
 
 void oracle_init(struct oracle *o, u32 nr_sectors);

@@ -15,7 +15,9 @@ struct req *rig_req(struct rig *rig, enum hearth_op op, u32 sector,
 	req->sector = sector;
 	req->nr_sectors = nr_sectors;
 	req->since = calloc(nr_sectors + 1, sizeof(*req->since));
-	shim_assert(req->since);
+	req->open = calloc(nr_sectors + 1, sizeof(*req->open));
+	shim_assert(req->since && req->open);
+	req->bad_block = U64_MAX;
 	req->io.cache = rig->cache;
 	req->io.op = op;
 	req->all.offset = (u64)sector * SECTOR_BYTES;
@@ -145,6 +147,7 @@ void req_free(struct req *req)
 	shim_assert(req->state == REQ_NEW || req->state == REQ_DONE);
 	free_memory(req);
 	free(req->since);
+	free(req->open);
 	free(req);
 }
 

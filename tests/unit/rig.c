@@ -69,7 +69,7 @@ static int rig_op_read_block(struct hearth_cache *cache, u64 offset, u32 len,
 	shim_assert(len == cache->block_bytes && !(offset % len));
 	error = disk_read_block(&the_rig->disk, offset, len, page, page_offset);
 	if (error)
-		req->block_error = true;
+		req->bad_block = offset;
 	return error;
 }
 
@@ -90,6 +90,11 @@ static void check_result(struct req *req)
 	struct disk *disk = &req->rig->disk;
 	u64 sector = req->io.bad_offset / SECTOR_BYTES;
 
+	if (req->io.op == HEARTH_OP_FLUSH && !req->disk_error) {
+		/* what it waited for may have failed */
+		shim_assert(!req->io.error || disk->nr_failed_writes);
+		return;
+	}
 	if (!req_is_read(req)) {
 		shim_assert(req->io.error == req->disk_error);
 		return;
@@ -101,10 +106,9 @@ static void check_result(struct req *req)
 		shim_assert(req->was_range);
 		return;
 	}
-	shim_assert(req->block_error);
+	shim_assert(req->io.bad_offset == req->bad_block);
 	shim_assert(sector >= req->sector &&
 		    sector < req->sector + req->nr_sectors);
-	shim_assert(disk->cannot_read[sector]);
 }
 
 static void rig_op_done(struct hearth_io *io)
@@ -117,7 +121,7 @@ static void rig_op_done(struct hearth_io *io)
 	req->state = REQ_DONE;
 	dequeue(rig->active, &rig->nr_active, index_of(rig->active, req));
 	check_result(req);
-	if (req_has_data(req))
+	if (req_is_command(req))
 		oracle_end(&rig->oracle, req);
 	if (req->keep_pages && !io->error)
 		held_keep(req);
@@ -125,18 +129,18 @@ static void rig_op_done(struct hearth_io *io)
 		req_free(req);
 }
 
-static struct hearth_io *rig_op_alloc_ahead(struct hearth_cache *cache,
-					    u64 offset, u64 len, int nid)
+static struct hearth_io *rig_op_alloc(struct hearth_cache *cache,
+				      enum hearth_op op, u64 offset, u64 len,
+				      int nid)
 {
 	struct rig *rig = the_rig;
 	struct req *req;
 
 	assert_no_lock(rig);
 	shim_assert(rig->cache == cache && len);
-	if (rig->nr_active > RIG_MAX_REQS / 2)
+	if (op == HEARTH_OP_PREFETCH && rig->nr_active > RIG_MAX_REQS / 3)
 		return NULL;
-	req = rig_req(rig, HEARTH_OP_PREFETCH, offset / SECTOR_BYTES,
-		      len / SECTOR_BYTES);
+	req = rig_req(rig, op, offset / SECTOR_BYTES, len / SECTOR_BYTES);
 	req->io.nid = nid;
 	req->auto_free = true;
 	req->state = REQ_CORE;
@@ -144,11 +148,21 @@ static struct hearth_io *rig_op_alloc_ahead(struct hearth_cache *cache,
 	return &req->io;
 }
 
+static void rig_op_flush(struct hearth_cache *cache, int nid)
+{
+	struct rig *rig = the_rig;
+
+	assert_no_lock(rig);
+	shim_assert(rig->cache == cache && cache->pools[nid]);
+	rig->to_flush |= BIT(nid);
+}
+
 static const struct hearth_cache_ops rig_ops = {
 	.submit		= rig_op_submit,
 	.read_block	= rig_op_read_block,
 	.run		= rig_op_run,
-	.alloc_ahead	= rig_op_alloc_ahead,
+	.alloc		= rig_op_alloc,
+	.flush		= rig_op_flush,
 	.done		= rig_op_done,
 };
 
@@ -163,6 +177,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 		.stripe_bytes = config->stripe_bytes ? config->stripe_bytes :
 						       HEARTH_EXTENT_BYTES,
 		.ahead_bytes = config->ahead_bytes,
+		.dirty_bytes = config->dirty_bytes,
 		.nr_frames = config->frames,
 	};
 
@@ -170,6 +185,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 	nr_node_ids = config->nr_nodes ? config->nr_nodes : 1;
 	disk_init(&rig->disk, config->nr_sectors);
 	oracle_init(&rig->oracle, config->nr_sectors);
+	rig->oracle.is_early = config->dirty_bytes;
 	rig->last_tag = 1;
 	shim_assert(!hearth_core_init());
 	rig->cache = hearth_cache_alloc(&p);
@@ -215,7 +231,7 @@ void rig_submit(struct req *req)
 	shim_assert(req->state == REQ_NEW);
 	req->state = REQ_CORE;
 	enqueue(rig->active, &rig->nr_active, req);
-	if (req_has_data(req))
+	if (req_is_command(req))
 		oracle_start(&rig->oracle, req);
 	if (req_is_read(req) && !req->no_hits && read_hits(req))
 		rig_op_done(&req->io);
@@ -251,11 +267,24 @@ bool rig_disk(struct rig *rig, unsigned int i, u32 random)
 	return true;
 }
 
+/* Goes on with write-back on the first of the nodes that are asked to. */
+void rig_flush(struct rig *rig)
+{
+	int nid = __ffs(rig->to_flush);
+
+	rig->to_flush &= ~BIT(nid);
+	hearth_flush_run(rig->cache, nid);
+}
+
 /* Runs what is runnable and lets nothing happen on the disk. */
 void rig_run_all(struct rig *rig)
 {
-	while (rig->nr_runnable)
-		rig_run(rig, 0);
+	while (rig->nr_runnable || rig->to_flush) {
+		if (rig->to_flush)
+			rig_flush(rig);
+		else
+			rig_run(rig, 0);
+	}
 }
 
 /* Lets the disk finish with one request. */
@@ -275,7 +304,8 @@ void rig_finish_disk(struct req *req)
 static void print_active(const struct rig *rig)
 {
 	static const char * const ops[] = {
-		"read", "prefetch", "write", "discard", "write same", "flush"
+		"read", "prefetch", "write", "discard", "write same", "flush",
+		"clean", "forget"
 	};
 	const struct hearth_io *io;
 	unsigned int i;
@@ -294,7 +324,7 @@ static void print_active(const struct rig *rig)
 /* Lets everything come to its end; whoever does not was forgotten. */
 void rig_drain(struct rig *rig)
 {
-	while (rig->nr_runnable || rig->nr_on_disk) {
+	while (rig->nr_runnable || rig->to_flush || rig->nr_on_disk) {
 		rig_run_all(rig);
 		if (rig->nr_on_disk)
 			rig_disk(rig, 0, 0);
@@ -330,6 +360,43 @@ bool rig_hits(struct rig *rig, u32 sector, u32 nr_sectors)
 	hits = hearth_cache_read_hits(rig->cache, &req->io.span);
 	req_free(req);
 	return hits;
+}
+
+/* What a sector holds while no command changes it. */
+u64 rig_peek(struct rig *rig, u32 sector)
+{
+	u64 frame_nr = sector / HEARTH_FRAME_SECTORS;
+	u32 i = sector % HEARTH_FRAME_SECTORS;
+	void (*before)(void) = shim_step_hook;
+	struct hearth_frame *frame = NULL;
+	struct hearth_extent *ext;
+	u64 value;
+
+	shim_step_hook = NULL;	/* nothing may happen meanwhile */
+	rcu_read_lock();
+	ext = hearth_extent_find(rig->cache, frame_nr / HEARTH_EXTENT_FRAMES);
+	if (ext)
+		frame = ext->frames[frame_nr % HEARTH_EXTENT_FRAMES];
+	rcu_read_unlock();
+	shim_step_hook = before;
+	if (!frame || !(frame->valid & BIT(i)))
+		return rig->disk.values[sector];
+	value = sector_read(frame->page->data + i * SECTOR_BYTES);
+	if (!(frame->dirty & BIT(i)) && value != rig->disk.values[sector])
+		shim_die("sector %u is clean, holds %llx, but the device %llx",
+			 sector, value, rig->disk.values[sector]);
+	return value;
+}
+
+/* Dirty frames, on all nodes. */
+unsigned long rig_dirty(struct rig *rig)
+{
+	unsigned long sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		sum += hearth_cache_dirty(rig->cache, nid);
+	return sum;
 }
 
 /* A counter, summed over the nodes. */

@@ -47,10 +47,11 @@ enum req_state {
  * @sg: its scatterlist
  * @all: its whole range; &hearth_io.span moves on
  * @since: the oracle's, by sector
+ * @open: likewise
  * @moves: what the disk still has to transfer
  * @nr_moves: length of @moves
  * @disk_error: what the disk will say
- * @block_error: a read of a single block failed
+ * @bad_block: where the last read of a single block failed
  */
 struct req {
 	struct hearth_io io;
@@ -62,11 +63,11 @@ struct req {
 	unsigned int nr_pages;
 	struct scatterlist *sg;
 	struct hearth_span all;
-	u32 *since;
+	u32 *since, *open;
 	struct disk_move *moves;
 	u32 nr_moves;
 	int disk_error;
-	bool block_error;
+	u64 bad_block;
 };
 
 struct rig_config {
@@ -78,6 +79,7 @@ struct rig_config {
 	enum hearth_home home;
 	u64 stripe_bytes;	/* 64 KiB if 0 */
 	u64 ahead_bytes;	/* no readahead if 0 */
+	u64 dirty_bytes;	/* nothing written back if 0 */
 };
 
 struct rig {
@@ -88,6 +90,7 @@ struct rig {
 	struct req *on_disk[RIG_MAX_REQS];
 	struct req *active[RIG_MAX_REQS];
 	unsigned int nr_runnable, nr_on_disk, nr_active;
+	unsigned long to_flush;	/* nodes */
 	struct req *running;
 	bool is_nested;		/* a step runs in the middle of another */
 	void (*look_up_hook)(void);	/* for shim_step() in look-ups */
@@ -106,6 +109,7 @@ void req_free(struct req *req);
 void rig_submit(struct req *req);
 void rig_run(struct rig *rig, unsigned int i);
 bool rig_disk(struct rig *rig, unsigned int i, u32 random);
+void rig_flush(struct rig *rig);
 void rig_run_all(struct rig *rig);
 void rig_finish_disk(struct req *req);
 void rig_drain(struct rig *rig);
@@ -113,6 +117,8 @@ void rig_drain(struct rig *rig);
 int rig_do(struct rig *rig, enum hearth_op op, u32 sector, u32 nr_sectors);
 bool rig_hits(struct rig *rig, u32 sector, u32 nr_sectors);
 u64 rig_count(struct rig *rig, enum hearth_counter which);
+u64 rig_peek(struct rig *rig, u32 sector);
+unsigned long rig_dirty(struct rig *rig);
 
 void check_rules(struct rig *rig);
 void check_rest(struct rig *rig);
@@ -138,11 +144,19 @@ static inline bool req_fills(const struct req *req)
 	return req_is_read(req) || req->io.op == HEARTH_OP_PREFETCH;
 }
 
-/* Whether the request returns or changes what the LUN holds. */
-static inline bool req_has_data(const struct req *req)
+/* Whether an initiator asked for it. */
+static inline bool req_is_command(const struct req *req)
 {
-	return req->io.op != HEARTH_OP_FLUSH &&
-	       req->io.op != HEARTH_OP_PREFETCH;
+	return req->io.op != HEARTH_OP_PREFETCH &&
+	       req->io.op != HEARTH_OP_CLEAN && req->io.op != HEARTH_OP_FORGET;
+}
+
+/* Whether it changes what the LUN holds. */
+static inline bool req_changes(const struct req *req)
+{
+	return req->io.op == HEARTH_OP_WRITE ||
+	       req->io.op == HEARTH_OP_WRITE_SAME ||
+	       req->io.op == HEARTH_OP_DISCARD;
 }
 
 #endif /* TEST_RIG_H */

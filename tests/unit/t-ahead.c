@@ -441,13 +441,14 @@ static void mortal_done(struct hearth_io *io)
 		hearth_cache_free(mortal);
 }
 
-static struct hearth_io *mortal_ahead(struct hearth_cache *cache, u64 offset,
-				      u64 len, int nid)
+static struct hearth_io *mortal_ahead(struct hearth_cache *cache,
+				      enum hearth_op op, u64 offset, u64 len,
+				      int nid)
 {
 	struct hearth_io *io = calloc(1, sizeof(*io));
 
 	io->cache = cache;
-	io->op = HEARTH_OP_PREFETCH;
+	io->op = op;
 	io->nid = nid;
 	io->span.offset = offset;
 	io->span.len = len;
@@ -459,7 +460,7 @@ static void a_cache_may_end_with_its_last_request(void **state)
 {
 	static const struct hearth_cache_ops ops = {
 		.submit = mortal_submit, .done = mortal_done,
-		.alloc_ahead = mortal_ahead,
+		.alloc = mortal_ahead,
 	};
 	static const unsigned long shares[] = { 4096 };
 	struct hearth_cache_params p = {

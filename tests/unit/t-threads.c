@@ -6,7 +6,8 @@
  * Every sector has one submitter that changes it, one change at a time, so for
  * each it is known which versions a read may return: from the last one
  * acknowledged when the read began to the last one begun when it ended.  Frames
- * are shared by the submitters.  Built with the thread sanitizer, which also
+ * are shared by the submitters.  Writes may be written back; after a flush the
+ * disk holds what its submitter has written.  Built with the thread sanitizer, which also
  * sees any two I/Os that touch a sector of the disk at once: the disk has no
  * lock of its own around its contents.
  */
@@ -55,7 +56,9 @@ static struct queue disk = {
 static pthread_mutex_t done_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t done_cond = PTHREAD_COND_INITIALIZER;
 static struct hearth_cache *cache;
-static unsigned int nr_ahead;			/* readahead under way */
+static unsigned int nr_own;			/* the cache's own, under way */
+static unsigned int to_flush[2];		/* nodes */
+static struct job flush_jobs[2];
 static u32 contents[NR_SECTORS];		/* of the disk: versions */
 static u32 begun[NR_SECTORS], acked[NR_SECTORS];
 
@@ -124,17 +127,17 @@ static void op_run(struct hearth_io *io)
 	push(&runnable, job_of(io));
 }
 
-static struct hearth_io *op_alloc_ahead(struct hearth_cache *c, u64 offset,
-					u64 len, int nid)
+static struct hearth_io *op_alloc(struct hearth_cache *c, enum hearth_op op,
+				  u64 offset, u64 len, int nid)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
 	shim_assert(job);
 	job->io = (struct hearth_io){
-		.cache = c, .op = HEARTH_OP_PREFETCH, .nid = nid,
+		.cache = c, .op = op, .nid = nid,
 		.span = { .offset = offset, .len = len },
 	};
-	__atomic_fetch_add(&nr_ahead, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&nr_own, 1, __ATOMIC_SEQ_CST);
 	return &job->io;
 }
 
@@ -142,9 +145,9 @@ static void op_done(struct hearth_io *io)
 {
 	struct job *job = job_of(io);
 
-	if (io->op == HEARTH_OP_PREFETCH) {
+	if (io->op == HEARTH_OP_PREFETCH || io->op == HEARTH_OP_CLEAN) {
 		free(job);
-		__atomic_fetch_sub(&nr_ahead, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&nr_own, 1, __ATOMIC_SEQ_CST);
 		return;
 	}
 	pthread_mutex_lock(&done_lock);
@@ -153,11 +156,22 @@ static void op_done(struct hearth_io *io)
 	pthread_mutex_unlock(&done_lock);
 }
 
+static void op_flush(struct hearth_cache *c, int nid)
+{
+	(void)c;
+	shim_assert(shim_holds_no_lock());
+	if (__atomic_exchange_n(&to_flush[nid], 1, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_fetch_add(&nr_own, 1, __ATOMIC_SEQ_CST);
+	push(&runnable, &flush_jobs[nid]);
+}
+
 static const struct hearth_cache_ops ops = {
 	.submit		= op_submit,
 	.read_block	= op_read_block,
 	.run		= op_run,
-	.alloc_ahead	= op_alloc_ahead,
+	.alloc		= op_alloc,
+	.flush		= op_flush,
 	.done		= op_done,
 };
 
@@ -173,6 +187,7 @@ static void move_sector(struct job *job, u32 sector, u8 *mem)
 		sector_fill(mem, sector_value(contents[sector], sector));
 		break;
 	case HEARTH_OP_WRITE:
+	case HEARTH_OP_CLEAN:
 		value = sector_read(mem);
 		shim_assert((u32)value == sector);
 		contents[sector] = value >> 32;
@@ -197,6 +212,8 @@ static void transfer(struct job *job)
 	unsigned long i;
 	u32 from, to, sector;
 
+	if (job->io.op == HEARTH_OP_FLUSH)
+		return;
 	if (!job->io.slots) {
 		for (i = 0; i < job->io.span.len / SECTOR_BYTES; i++) {
 			sector = job->io.span.offset / SECTOR_BYTES + i;
@@ -205,12 +222,12 @@ static void transfer(struct job *job)
 		return;
 	}
 	for (i = 0; i < job->io.nr_slots; i++) {
-		if (!hearth_io_transfers(&job->io, i, &from, &to))
-			continue;
-		for (; from < to; from += SECTOR_BYTES)
-			move_sector(job, (job->io.first + i) *
-				    HEARTH_FRAME_SECTORS + from / SECTOR_BYTES,
-				    job->io.slots[i].page->data + from);
+		sector = (job->io.first + i) * HEARTH_FRAME_SECTORS;
+		for (to = 0; hearth_io_transfers(&job->io, i, &from, &to);) {
+			for (; from < to; from += SECTOR_BYTES)
+				move_sector(job, sector + from / SECTOR_BYTES,
+					    job->io.slots[i].page->data + from);
+		}
 	}
 }
 
@@ -244,14 +261,28 @@ static void *run_disk(void *arg)
 	return NULL;
 }
 
+/* As if a work item ran that may be queued again by now. */
+static void flush_node(struct job *job)
+{
+	int nid = job - flush_jobs;
+
+	__atomic_store_n(&to_flush[nid], 0, __ATOMIC_SEQ_CST);
+	hearth_flush_run(cache, nid);
+	__atomic_fetch_sub(&nr_own, 1, __ATOMIC_SEQ_CST);
+}
+
 static void *run_worker(void *arg)
 {
 	struct choice choice = { .state = 42 + (unsigned long)arg };
 	struct job *job;
 
 	enter_thread((unsigned long)arg);
-	while ((job = pop(&runnable, &choice)))
-		hearth_io_run(&job->io);
+	while ((job = pop(&runnable, &choice))) {
+		if (job >= flush_jobs && job < flush_jobs + 2)
+			flush_node(job);
+		else
+			hearth_io_run(&job->io);
+	}
 	return NULL;
 }
 
@@ -400,6 +431,17 @@ static void do_change(struct choice *choice, unsigned int self, u32 version)
 	change(op, sector, nr, version, op == HEARTH_OP_WRITE);
 }
 
+/* After a flush the disk holds what this submitter has written. */
+static void do_flush(unsigned int self)
+{
+	struct job job = { .io = { .cache = cache, .op = HEARTH_OP_FLUSH } };
+	u32 sector;
+
+	wait_for(&job);
+	for (sector = self * 3; sector < NR_SHARED; sector += 9)
+		shim_assert(contents[sector] == load(&acked[sector]));
+}
+
 static void read_ahead(struct choice *choice)
 {
 	struct hearth_ahead ahead = {
@@ -414,6 +456,10 @@ static void read_ahead(struct choice *choice)
 
 static void *run_submitter(void *arg)
 {
+	static const enum hearth_mode modes[] = {
+		HEARTH_WRITEAROUND, HEARTH_WRITETHROUGH, HEARTH_WRITEBACK,
+		HEARTH_WRITEBACK, HEARTH_WRITEBACK,
+	};
 	unsigned long self = (unsigned long)arg;
 	struct choice choice = { .state = 1 + self * 7919 };
 	u32 version;
@@ -426,9 +472,10 @@ static void *run_submitter(void *arg)
 			do_read(&choice);
 		if (chance(&choice, 10))
 			read_ahead(&choice);
+		if (chance(&choice, 20))
+			do_flush(self);
 		if (chance(&choice, 50))
-			WRITE_ONCE(cache->mode, choose(&choice, 3) ?
-				   HEARTH_WRITETHROUGH : HEARTH_WRITEAROUND);
+			WRITE_ONCE(cache->mode, modes[choose(&choice, 5)]);
 	}
 	return NULL;
 }
@@ -447,7 +494,7 @@ static void run_threads(void)
 		       (void *)(NR_SUBMITTERS + NR_WORKERS + 0UL));
 	for (i = 0; i < NR_SUBMITTERS; i++)
 		pthread_join(submitters[i], NULL);
-	while (load(&nr_ahead))
+	while (load(&nr_own))
 		sched_yield();
 	finish(&runnable);
 	finish(&disk);
@@ -463,7 +510,7 @@ int main(void)
 		.ops = &ops, .size_bytes = NR_SECTORS * SECTOR_BYTES,
 		.block_bytes = 512, .home = HEARTH_HOME_STRIPE,
 		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = frames,
-		.ahead_bytes = 1 << 20,
+		.ahead_bytes = 1 << 20, .dirty_bytes = 12 << HEARTH_FRAME_SHIFT,
 	};
 	struct shim_usage left;
 

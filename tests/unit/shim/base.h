@@ -101,6 +101,24 @@ static inline u64 div_u64_rem(u64 dividend, u32 divisor, u32 *ret_rem)
 	return dividend / divisor;
 }
 
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 divisor)
+{
+	shim_assert(divisor);
+	return (unsigned __int128)a * b / divisor;
+}
+
+static inline unsigned long __ffs(unsigned long word)
+{
+	shim_assert(word);
+	return __builtin_ctzl(word);
+}
+
+static inline unsigned long __fls(unsigned long word)
+{
+	shim_assert(word);
+	return BITS_PER_LONG - 1 - __builtin_clzl(word);
+}
+
 #define GOLDEN_RATIO_64		0x61c8864680b583ebull
 
 /* Returns 32 bits, as the kernel's does. */

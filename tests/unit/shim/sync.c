@@ -31,6 +31,8 @@ enum shim_rank shim_rank_of(const char *name)
 {
 	if (strstr(name, "pool") || strstr(name, "range_lock"))
 		return SHIM_RANK_LEAF;
+	if (strstr(name, "flush"))
+		return SHIM_RANK_FLUSH;
 	if (strstr(name, "ext"))
 		return SHIM_RANK_EXTENT;
 	shim_die("lock %s has no place in the lock order; see frame.h", name);

@@ -13,6 +13,7 @@
 #define SHIM_SYNC_H
 
 #include "list.h"
+#include "tree.h"
 
 extern __thread void (*shim_step_hook)(void);
 
@@ -59,6 +60,17 @@ static inline void atomic_long_sub(long n, atomic_long_t *v)
 	__atomic_fetch_sub(&v->counter, n, __ATOMIC_RELAXED);
 }
 
+static inline void atomic_long_inc(atomic_long_t *v)
+{
+	shim_step();
+	__atomic_fetch_add(&v->counter, 1, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_long_dec(atomic_long_t *v)
+{
+	atomic_long_sub(1, v);
+}
+
 static inline long atomic_long_read(const atomic_long_t *v)
 {
 	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
@@ -69,6 +81,7 @@ enum shim_rank {
 	SHIM_RANK_BUCKET,
 	SHIM_RANK_EXTENT,
 	SHIM_RANK_LEAF,		/* pool and range_lock: nothing below them */
+	SHIM_RANK_FLUSH,
 };
 
 typedef struct {
