@@ -153,6 +153,8 @@ make_backstore() {
 }
 
 remove_backstore() {
+	# a LUN that writes back is only let go when it is clean
+	[ ! -w "/sys/class/hearth/$2/flush" ] || echo 1 >"/sys/class/hearth/$2/flush"
 	rmdir "$core/$1/$2"
 	rmdir "$core/$1" 2>/dev/null || true
 }
@@ -217,6 +219,13 @@ scsi_debug_disk() {
 make_dm() {
 	dmsetup create "$1" --table "$2"
 	defer dmsetup remove --retry "$1"
+}
+
+# reload_dm NAME TABLE: put another table under it.
+reload_dm() {
+	dmsetup suspend "$1"
+	dmsetup load "$1" --table "$2"
+	dmsetup resume "$1"
 }
 
 sectors() {

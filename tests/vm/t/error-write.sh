@@ -17,12 +17,7 @@ head -c 1M /dev/urandom >new
 dd if=old of="$disk" bs=1M oflag=direct status=none
 sum_of "$disk" 0 1 >/dev/null
 
-reload() {
-	dmsetup suspend flaky
-	dmsetup load flaky --table "$1"
-	dmsetup resume flaky
-}
-reload "0 $size flakey /dev/vdc 0 0 600 1 error_writes"
+reload_dm flaky "0 $size flakey /dev/vdc 0 0 600 1 error_writes"
 expect_fail 'rror' dd if=new of="$disk" bs=64k count=1 oflag=direct
 equal 'read after a failed write' "$(sum_of "$disk" 0 1)" "$(md5sum <old | cut -d ' ' -f 1)"
 state=$(</sys/class/hearth/vol0/state)
@@ -31,6 +26,6 @@ ok|degraded) ;;
 *) fail "state: $state after a failed write" ;;
 esac
 
-reload "0 $size linear /dev/vdc 0"
+reload_dm flaky "0 $size linear /dev/vdc 0"
 dd if=new of="$disk" bs=64k count=1 oflag=direct status=none
 same_bytes "$disk" /dev/vdc 0 1

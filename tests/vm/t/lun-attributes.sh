@@ -10,7 +10,7 @@ make_lun vol0 dev=/dev/vdb,cache=64M,mode=writearound,home=stripe,stripe=128k,re
 lun=$core/hearth_0/vol0
 sys=/sys/class/hearth/vol0
 
-grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe stripe=131072 readahead=1048576 readonly=0' \
+grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
 	<(sed -n 2p $lun/info | sed 's/^ *//;s/ *$//') || fail "info: $(<$lun/info)"
 
 equal dev_path "$(<$sys/dev_path)" /dev/vdb
@@ -22,14 +22,15 @@ equal home "$(<$sys/home)" stripe
 equal stripe_bytes "$(<$sys/stripe_bytes)" 131072
 equal state "$(<$sys/state)" ok
 for node in 0 1; do
-	for name in hits misses ahead flipped_bytes local_bytes remote_bytes frames limit_frames evictions bypasses; do
+	for name in hits misses ahead flipped_bytes local_bytes remote_bytes frames limit_frames dirty_frames cleaned \
+		evictions bypasses; do
 		[[ $(counter vol0 $node $name) =~ ^[0-9]+$ ]] ||
 			fail "node$node/$name: not a number"
 	done
 done
 equal 'limit_frames of all nodes' "$(counter_sum vol0 limit_frames)" $((67108864 / 4096))
 
-for name in mode home readahead; do
+for name in mode home readahead dirty; do
 	value=$(<$lun/attrib/$name)
 	echo "$value" >$lun/attrib/$name || fail "attrib/$name: refuses its own value $value"
 done
@@ -43,7 +44,13 @@ equal 'readahead, changed' "$(<$lun/attrib/readahead)" 4194304
 set_attribute() {
 	echo "$2" >"$lun/attrib/$1"
 }
-expect_fail 'mode=.*writeback' set_attribute mode writeback
+expect_fail 'mode=sideways: unknown; give writethrough, writeback or writearound' set_attribute mode sideways
+for value in 4k lots -1; do
+	expect_fail "dirty=$value: not a size of at least 256k" set_attribute dirty $value
+done
+equal 'dirty after a refusal' "$(<$lun/attrib/dirty)" 16777216
+echo 8M >$lun/attrib/dirty
+equal 'dirty, changed' "$(<$lun/attrib/dirty)" 8388608
 expect_fail 'home=.*nowhere' set_attribute home nowhere
 for value in 4k 1G lots -1; do
 	expect_fail "readahead=$value: give a size from 128k to 64M, or 0 for none" set_attribute readahead $value

@@ -13,7 +13,6 @@ refuse_lun 'refused: cache=-1' dev=/dev/vdb,cache=-1
 refuse_lun 'refused: cache=99999999999999999999T' dev=/dev/vdb,cache=99999999999999999999T
 refuse_lun 'refused: cache=0' dev=/dev/vdb,cache=0
 refuse_lun 'refused: mode=sideways: .*writethrough.*writearound' dev=/dev/vdb,mode=sideways
-refuse_lun 'refused: mode=writeback: .*writethrough' dev=/dev/vdb,mode=writeback
 refuse_lun 'refused: home=away: .*touch.*stripe|refused: home=away: .*stripe.*touch' dev=/dev/vdb,home=away
 refuse_lun 'refused: stripe=100000' dev=/dev/vdb,stripe=100000
 refuse_lun 'refused: stripe=4k' dev=/dev/vdb,stripe=4k

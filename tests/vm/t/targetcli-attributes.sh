@@ -27,7 +27,6 @@ dd if=pattern of="$disk" bs=1M oflag=direct status=none
 cmp -n $((4 << 20)) pattern "$disk" || fail 'what was written in the new mode reads differently'
 
 expect_fail 'hearth/vol0: mode=fast: .*writethrough' targetcli /backstores/hearth/vol0 set attribute mode=fast
-expect_fail 'hearth/vol0: mode=writeback: ' targetcli /backstores/hearth/vol0 set attribute mode=writeback
 expect_fail 'hearth/vol0: home=away: ' targetcli /backstores/hearth/vol0 set attribute home=away
 expect_fail 'cache' targetcli /backstores/hearth/vol0 set attribute cache=1G
 equal 'mode after the refusals' "$(<$core/hearth_0/vol0/attrib/mode)" writearound

@@ -48,8 +48,7 @@ equal 'lines in the kernel log' "$(klog | grep -c 'hearth: refused: ')" 1
 
 refuse 'cache=-1: ' dev=/dev/vdc cache=-1
 refuse 'cache=.* more than the [0-9]+ MiB' dev=/dev/vdc cache=900G
-refuse 'mode=fast: .*writethrough or writearound' dev=/dev/vdc cache=64M mode=fast
-refuse 'mode=writeback: .*writethrough or writearound' dev=/dev/vdc cache=64M mode=writeback
+refuse 'mode=fast: .*writethrough, writeback or writearound' dev=/dev/vdc cache=64M mode=fast
 refuse 'home=away: .*touch or stripe' dev=/dev/vdc cache=64M home=away
 refuse 'stripe=96K: .*power of two' dev=/dev/vdc cache=64M stripe=96K
 refuse 'readonly=maybe: .*0 or 1' dev=/dev/vdc cache=64M readonly=maybe

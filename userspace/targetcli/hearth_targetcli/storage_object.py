@@ -15,7 +15,7 @@ from .kernel_log import KernelLog
 
 PLUGIN = "hearth"
 MODULE = "target_core_hearth"
-MODES = ("writethrough", "writearound")
+MODES = ("writethrough", "writeback", "writearound")
 HOMES = ("touch", "stripe")
 WWN_MAX = 253  # INQUIRY_VPD_SERIAL_LEN, less the final NUL
 
@@ -55,19 +55,20 @@ class HearthMixin:
     name      of the LUN, also in /sys/class/hearth
     dev       block device, claimed exclusively; a by-id or by-path name of it is what gets saved
     cache     size in bytes, or a number with k, M, G or T
-    mode      writethrough or writearound
+    mode      writethrough, writeback or writearound
     home      touch or stripe: how the home node of a block is chosen
     stripe    size of a stripe, a power of two from 64K
     readahead largest readahead window, from 128K to 64M, or 0 for none
+    dirty     how much may wait to be written back; a quarter of the cache if None
     readonly  true for a LUN nobody can write
     wwn       unit serial number (VPD 0x80), made up if None
     index     number of the HBA in configfs, chosen if None
     """
 
     def __init__(self, name, dev=None, cache=None, mode=None, home=None, stripe=None,
-                 readahead=None, readonly=None, wwn=None, index=None):
+                 readahead=None, dirty=None, readonly=None, wwn=None, index=None):
         settings = {"cache": cache, "mode": mode, "home": home, "stripe": stripe,
-                    "readahead": readahead, "readonly": _flag(readonly)}
+                    "readahead": readahead, "dirty": dirty, "readonly": _flag(readonly)}
         settings = {key: value for key, value in settings.items() if value is not None}
         if dev is None:
             if settings or wwn is not None:
@@ -150,9 +151,30 @@ class HearthMixin:
             _store(path, value)
 
     def delete(self, save=False):
-        """Deletes the LUNs that export it, as for every backstore, then the object itself."""
+        """Deletes the LUNs that export it, as for every backstore, then the object itself.
+
+        What the device does not hold yet is written back first. If that fails nothing is deleted, nor as long
+        as anything is dirty: see discard_dirty().
+        """
+        if self.is_configured() and os.path.exists(f"{_SYSFS}/{self.name}/flush"):
+            self.flush()
+            for lun in self.attached_luns:
+                lun.delete()
+            self.flush()  # what came meanwhile; the kernel lets go of a LUN that is clean and not exported
         with self._explained("delete it"):
             super().delete(save=save)
+
+    def flush(self):
+        """Writes back what is dirty, and waits until the device holds it."""
+        self._act("flush")
+
+    def discard_dirty(self):
+        """Forgets what is dirty: the device keeps what it has. Refused while the LUN is exported."""
+        self._act("discard_dirty")
+
+    def _act(self, action):
+        with self._explained(action):
+            _store(f"{_SYSFS}/{self.name}/{action}", 1)
 
     def _setting(self, key):
         """The value of key=value in the second line of `info`, or None."""
@@ -172,11 +194,15 @@ class HearthMixin:
     udev_path = property(lambda self: self._get_udev_path(),
                          doc="Name of the backing device, as saved.")
     cache = property(lambda self: int(self._setting("cache") or 0), doc="Size of the cache in bytes.")
-    mode = property(lambda self: self._setting("mode"), doc="writethrough or writearound.")
+    mode = property(lambda self: self._setting("mode"), doc="writethrough, writeback or writearound.")
     home = property(lambda self: self._setting("home"), doc="touch or stripe.")
     stripe = property(lambda self: int(self._setting("stripe") or 0), doc="Size of a stripe in bytes.")
     readahead = property(lambda self: int(self._setting("readahead") or 0),
                          doc="Largest readahead window in bytes, 0 for none.")
+    dirty = property(lambda self: int(self._setting("dirty") or 0),
+                     doc="How many bytes may wait to be written back.")
+    dirty_bytes = property(lambda self: int(self._sysfs("dirty_bytes") or 0),
+                           doc="How many bytes do wait to be written back.")
     readonly = property(lambda self: self._setting("readonly") == "1", doc="True if nobody can write.")
     size = property(lambda self: int(self._sysfs("size_bytes") or 0), doc="Size of the LUN in bytes.")
     state = property(lambda self: self._sysfs("state"), doc="ok, degraded or gone; None if not known.")
@@ -184,5 +210,5 @@ class HearthMixin:
     def dump(self):
         d = super().dump()
         d.update(dev=self.udev_path, cache=self.cache, mode=self.mode, home=self.home,
-                 stripe=self.stripe, readahead=self.readahead, readonly=self.readonly, wwn=self.wwn)
+                 stripe=self.stripe, readahead=self.readahead, dirty=self.dirty, readonly=self.readonly, wwn=self.wwn)
         return d

@@ -45,11 +45,13 @@ class StorageObjectMixin:
     """One LUN."""
 
     ui_desc_attributes = {
-        "mode": ("hearth_mode", "What a write does: writethrough fills the cache, writearound passes it by."),
+        "mode": ("hearth_mode", "When a write is done: writethrough, when cache and device have it; "
+                                "writeback, when the cache has it; writearound, when the device has it."),
         "home": ("hearth_home", "Home node of a block: touch, where its data first arrived; "
                                 "stripe, by its address."),
         "stripe": ("number", "Size of a stripe in bytes, for home=stripe."),
         "readahead": ("string", "Largest readahead window for sequential reads, from 128K to 64M; 0 for none."),
+        "dirty": ("string", "How much may wait to be written back, in bytes or with k, M, G or T."),
         "cache": ("number", "Size of the cache in bytes."),
     }
 
@@ -71,6 +73,27 @@ class StorageObjectMixin:
         super().ui_command_info()
         self.shell.log.info(f"size: {self.rtsnode.size}")
         self.shell.log.info(f"state: {self.rtsnode.state}")
+        self.shell.log.info(f"dirty bytes: {self.rtsnode.dirty_bytes}")
+
+    def ui_command_flush(self):
+        '''
+        Writes back what the device does not hold yet (mode=writeback), and
+        waits until it does.
+        '''
+        self.assert_root()
+        self.rtsnode.flush()
+        self.shell.log.info(f"{self.name}: the device holds all that was written.")
+
+    def ui_command_discard_dirty(self):
+        '''
+        Forgets what the device does not hold yet: acknowledged writes are
+        LOST. For a device that will not come back. The LUN must not be
+        exported.
+        '''
+        self.assert_root()
+        lost = self.rtsnode.dirty_bytes
+        self.rtsnode.discard_dirty()
+        self.shell.log.info(f"{self.name}: {lost} bytes discarded.")
 
 
 class BackstoreMixin:
@@ -81,7 +104,7 @@ class BackstoreMixin:
         super().__init__(PLUGIN, parent)
 
     def ui_command_create(self, name, dev, cache, mode=None, home=None, stripe=None,
-                          readahead=None, readonly=None, wwn=None):
+                          readahead=None, dirty=None, readonly=None, wwn=None):
         '''
         Creates a LUN that keeps the blocks of the block device "dev" in a
         cache in memory, each on its home NUMA node. The device is claimed:
@@ -96,8 +119,10 @@ class BackstoreMixin:
 
         mode
         ----
-        writethrough (the default) or writearound. Can be changed later:
-        set attribute mode=...
+        writethrough (the default): a write is done when the device has it.
+        writeback: a write is done when the cache has it; until a flush it is
+        in memory only. writearound: the cache does not keep what is written.
+        Can be changed later: set attribute mode=...
 
         home
         ----
@@ -114,6 +139,11 @@ class BackstoreMixin:
         The most that is read ahead of a sequential reader: from 128K to 64M,
         or 0 for none; 2M by default. Can be changed later:
         set attribute readahead=...
+
+        dirty
+        -----
+        For writeback: how much may wait to be written back; a quarter of the
+        cache by default. Can be changed later: set attribute dirty=...
 
         readonly
         --------
@@ -132,7 +162,7 @@ class BackstoreMixin:
         '''
         self.assert_root()
         so = self.create_object(name, dev, cache=cache, mode=mode, home=home, stripe=stripe,
-                                readahead=readahead, readonly=readonly, wwn=wwn)
+                                readahead=readahead, dirty=dirty, readonly=readonly, wwn=wwn)
         node = self.so_cls(so, self)
         self.setup_model_alias(so)
         self.shell.log.info(f"Created hearth storage object {name} using {so.udev_path}, "

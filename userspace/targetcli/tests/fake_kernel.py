@@ -20,9 +20,9 @@ from hearth_targetcli import storage_object
 from hearth_targetcli.kernel_log import KernelLog
 
 UNITS = {"": 1, "k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-CHOICES = {"mode": ("writethrough", "writearound"), "home": ("touch", "stripe"), "readonly": ("0", "1")}
+CHOICES = {"mode": ("writethrough", "writeback", "writearound"), "home": ("touch", "stripe"), "readonly": ("0", "1")}
 DEFAULTS = {"mode": "writethrough", "home": "touch", "stripe": 1 << 20, "readahead": 2 << 20,
-            "readonly": "0"}
+            "dirty": 0, "readonly": "0"}
 
 
 class FakeKernel:
@@ -127,12 +127,19 @@ class FakeKernel:
             self._control(path.parent, text)
         elif path.name == "enable":
             self._enable(path.parent)
+        elif path.parent.parent == self.root / "class":
+            self._act(path.parent, path.name)
         elif path.name == "vpd_unit_serial":
             self._write_wwn(path.parent.parent, text)
-        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead"):
+        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty"):
             self._set(path.parent.parent, path.name, text)
         else:
             self._fwrite(path, text)
+
+    def _act(self, sysfs, action):
+        if action == "flush" and (sysfs / "state").read_text() == "degraded\n":
+            self.refuse(sysfs, "dev=/dev/x: flushing failed: error -5", errno.EIO)
+        (sysfs / "dirty_bytes").write_text("0\n")
 
     def _write_wwn(self, lun, text):
         (lun / "wwn").mkdir(exist_ok=True)
@@ -141,7 +148,7 @@ class FakeKernel:
     def _check(self, lun, key, value):
         if key in CHOICES and value not in CHOICES[key]:
             self.refuse(lun, f"{key}={value}: give {' or '.join(CHOICES[key])}")
-        if key in ("cache", "stripe", "readahead"):
+        if key in ("cache", "stripe", "readahead", "dirty"):
             match = re.fullmatch(r"(\d+)([kKMGT]?)", value)
             if not match:
                 self.refuse(lun, f"{key}={value}: not a size; give bytes or a number with k, M, G or T")
@@ -159,11 +166,11 @@ class FakeKernel:
         self._show(lun, settings)
 
     def _show(self, lun, settings):
-        keys = ("dev", "cache", "mode", "home", "stripe", "readahead", "readonly")
+        keys = ("dev", "cache", "mode", "home", "stripe", "readahead", "dirty", "readonly")
         shown = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
         with (lun / "info").open("a") as info:
             info.write(f"        {shown}\n")
-        for key, writable in {"mode": True, "home": True, "readahead": True, "cache": False,
+        for key, writable in {"mode": True, "home": True, "readahead": True, "dirty": True, "cache": False,
                               "stripe": False}.items():
             attribute = lun / "attrib" / key
             attribute.write_text(str(settings.get(key)))
@@ -184,3 +191,6 @@ class FakeKernel:
         os.makedirs(sysfs, exist_ok=True)
         (sysfs / "size_bytes").write_text(str(100 << 30))
         (sysfs / "state").write_text("ok\n")
+        (sysfs / "dirty_bytes").write_text("0\n")
+        (sysfs / "flush").write_text("")
+        (sysfs / "discard_dirty").write_text("")

@@ -41,12 +41,13 @@ class StorageObjectTests:
 
     def test_lookup_finds_every_setting(self):
         self.create(cache=123456789, mode="writearound", home="stripe", stripe="64K", readahead="4M",
-                    readonly="true", wwn=WWN)
+                    dirty="1M", readonly="true", wwn=WWN)
         so = self.rtslib.HearthStorageObject("vol0")
-        found = {key: so.dump()[key] for key in ("dev", "cache", "mode", "home", "stripe", "readahead", "readonly",
+        found = {key: so.dump()[key] for key in ("dev", "cache", "mode", "home", "stripe", "readahead", "dirty", "readonly",
                                                 "wwn")}
         self.assertEqual(found, {"dev": self.dev, "cache": 123456789, "mode": "writearound", "home": "stripe",
-                                 "stripe": 65536, "readahead": 4 << 20, "readonly": True, "wwn": WWN})
+                                 "stripe": 65536, "readahead": 4 << 20, "dirty": 1 << 20, "readonly": True,
+                                 "wwn": WWN})
 
     def test_restore_gives_what_was_dumped(self):
         so = self.create(mode="writearound", stripe="64K", readahead="1M", readonly=False, wwn=WWN)
@@ -70,7 +71,7 @@ class StorageObjectTests:
         saved["storage_objects"][0]["mode"] = "fast"
         errors = root.restore(saved, clear_existing=True)
         self.assertEqual(errors, ["Could not create StorageObject vol0: "
-                                  "hearth/vol0: mode=fast: give writethrough or writearound, skipped"])
+                                  "hearth/vol0: mode=fast: give writethrough or writeback or writearound, skipped"])
         self.assertEqual(self.kernel.objects(), [])
 
     def test_the_kernels_reason_reaches_the_user(self):
@@ -146,7 +147,7 @@ class StorageObjectTests:
         so.set_attribute("mode", "writearound")
         self.assertEqual((so.mode, so.get_attribute("mode")), ("writearound", "writearound"))
         for attribute, value, reason in (
-                ("mode", "fast", "mode=fast: give writethrough or writearound"),
+                ("mode", "fast", "mode=fast: give writethrough or writeback or writearound"),
                 ("nothing", "1", None)):
             with self.subTest(attribute=attribute):
                 with self.assertRaises(self.rtslib.RTSLibError) as caught:

@@ -81,15 +81,15 @@ class UITest(unittest.TestCase):
         self.create(more="wwn=serial-1")
         shown = self.run_command("/backstores/hearth/vol0 info").splitlines()
         self.assertEqual(shown, [
-            "cache: 17179869184", f"dev: {self.dev}", "home: touch", "mode: writethrough", "name: vol0",
+            "cache: 17179869184", f"dev: {self.dev}", "dirty: 0", "home: touch", "mode: writethrough", "name: vol0",
             "plugin: hearth", "readahead: 2097152", "readonly: False", "stripe: 1048576", "wwn: serial-1",
-            "size: 107374182400", "state: ok"])
+            "size: 107374182400", "state: ok", "dirty bytes: 0"])
 
     def test_a_refusal_reaches_the_user_and_leaves_nothing(self):
         with self.assertRaises(Exception) as caught:
-            self.create(more="mode=writeback")
+            self.create(more="mode=fast")
         self.assertEqual(str(caught.exception),
-                         "hearth/vol0: mode=writeback: give writethrough or writearound")
+                         "hearth/vol0: mode=fast: give writethrough or writeback or writearound")
         self.assertEqual((self.kernel.objects(), list(self.node("/backstores/hearth").children)), ([], []))
 
     def test_attributes(self):
@@ -110,6 +110,27 @@ class UITest(unittest.TestCase):
         self.assertEqual(self.run_command("/backstores/hearth delete vol0"), "Deleted storage object vol0.")
         self.assertEqual((self.kernel.objects(), list(self.node("/backstores/hearth").children)), ([], []))
 
+    def _make_dirty(self, state):
+        self.create(more="mode=writeback dirty=64M")
+        sysfs = self.kernel.root / "class/vol0"
+        (sysfs / "dirty_bytes").write_text("8192\n")
+        (sysfs / "state").write_text(f"{state}\n")
+        self.assertIn("dirty bytes: 8192", self.run_command("/backstores/hearth/vol0 info"))
+
+    def test_flush(self):
+        self._make_dirty("ok")
+        self.assertEqual(self.run_command("/backstores/hearth/vol0 flush"),
+                         "vol0: the device holds all that was written.")
+        self.assertIn("dirty bytes: 0", self.run_command("/backstores/hearth/vol0 info"))
+
+    def test_a_lun_that_cannot_be_flushed_stays_until_its_data_is_discarded(self):
+        self._make_dirty("degraded")
+        for command in ("/backstores/hearth/vol0 flush", "/backstores/hearth delete vol0"):
+            with self.assertRaisesRegex(Exception, "^hearth/vol0: dev=/dev/x: flushing failed: error -5$"):
+                self.run_command(command)
+        self.assertEqual(self.kernel.objects(), ["hearth_0/vol0"])
+        self.assertEqual(self.run_command("/backstores/hearth/vol0 discard_dirty"), "vol0: 8192 bytes discarded.")
+
     def test_delete_of_nothing(self):
         with self.assertRaisesRegex(Exception, "No storage object named vol9"):
             self.run_command("/backstores/hearth delete vol9")
@@ -127,7 +148,7 @@ class UITest(unittest.TestCase):
     def test_completion(self):
         complete = self.node("/backstores/hearth").ui_complete_create
         self.assertEqual(complete({}, "writeth", "mode"), ["writethrough "])
-        self.assertEqual(complete({}, "", "mode"), ["writethrough", "writearound"])
+        self.assertEqual(complete({}, "", "mode"), ["writethrough", "writeback", "writearound"])
         self.assertEqual(complete({}, "s", "home"), ["stripe "])
         self.assertEqual(complete({}, "f", "readonly"), ["false "])
         self.assertEqual(complete({}, "", "cache"), [])
@@ -139,7 +160,7 @@ class UITest(unittest.TestCase):
     def test_completion_of_attributes(self):
         self.create()
         complete = self.node("/backstores/hearth/vol0").ui_complete_set
-        self.assertEqual(complete({"group": "attribute"}, "", "mode"), ["writethrough", "writearound"])
+        self.assertEqual(complete({"group": "attribute"}, "", "mode"), ["writethrough", "writeback", "writearound"])
         self.assertEqual(complete({"group": "attribute"}, "t", "home"), ["touch "])
 
 
