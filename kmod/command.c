@@ -62,6 +62,7 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 	req->pattern = NULL;
 	req->zeroes = false;
 	req->unmap_next = 0;
+	req->read_next.len = 0;
 	req->io.cache = hdev->cache;
 	req->io.op = op;
 	req->io.fua = false;
@@ -205,18 +206,30 @@ static void orphan_done(struct hearth_request *req)
 
 static bool next_unmap(struct hearth_request *req);
 
+/* Starts the read that a flush was for; false if there is none. */
+static bool next_read(struct hearth_request *req)
+{
+	if (!req->read_next.len)
+		return false;
+	req->io.op = HEARTH_OP_READ;
+	req->io.span = req->read_next;
+	req->read_next.len = 0;
+	hearth_io_submit(&req->io);
+	return true;
+}
+
 /* A request is over: tell the initiator, or go on with the next part. */
 static void request_done(struct hearth_io *io)
 {
 	struct hearth_request *req = to_hearth_request(io);
-	struct hearth_dev *hdev = req->hdev;
 	struct se_cmd *cmd = req->cmd;
 
 	if (!cmd) {
 		orphan_done(req);
 		return;
 	}
-	if (!io->error && req->unmap_next && next_unmap(req))
+	if (!io->error &&
+	    (next_read(req) || (req->unmap_next && next_unmap(req))))
 		return;
 	if (io->error)
 		fail_command(cmd, io);
@@ -306,6 +319,15 @@ static bool may_flip(const struct se_cmd *cmd)
 				      SCF_COMPARE_AND_WRITE));
 }
 
+/* SBC-4 5.11: with FUA a read returns what is on the medium, so put it there. */
+static void start_fua_read(struct hearth_request *req)
+{
+	req->io.op = HEARTH_OP_FLUSH;
+	req->read_next = req->io.span;
+	req->io.span.sg = NULL;
+	hearth_io_submit(&req->io);
+}
+
 static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 				 u32 nents, enum dma_data_direction direction)
 {
@@ -317,9 +339,12 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 		.flip	= may_flip(cmd),
 	};
 	struct hearth_request *req;
+	bool fua_read = direction == DMA_FROM_DEVICE &&
+			cmd->se_cmd_flags & SCF_FUA &&
+			hearth_writeback_dirty_bytes(hdev);
 
 	if (!span.len ||
-	    (direction == DMA_FROM_DEVICE &&
+	    (direction == DMA_FROM_DEVICE && !fua_read &&
 	     hearth_cache_read_hits(hdev->cache, &span))) {
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
 		return 0;
@@ -331,7 +356,10 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 	req->io.span = span;
 	if (direction == DMA_TO_DEVICE)
 		hearth_writeback_hold(hdev);
-	hearth_io_submit(&req->io);
+	if (fua_read)
+		start_fua_read(req);
+	else
+		hearth_io_submit(&req->io);
 	return 0;
 }
 

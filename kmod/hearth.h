@@ -106,6 +106,7 @@ struct hearth_waiter {
  * @pattern: what a WRITE SAME writes over and over
  * @zeroes: the device was asked to write zeroes by itself
  * @unmap_next: the next descriptor of an UNMAP
+ * @read_next: what to read after a flush, if that has a length
  */
 struct hearth_request {
 	struct hearth_io io;
@@ -118,6 +119,7 @@ struct hearth_request {
 	struct page *pattern;
 	bool zeroes;
 	u32 unmap_next;
+	struct hearth_span read_next;
 };
 
 static inline struct hearth_dev *to_hearth_dev(struct se_device *se_dev)

@@ -40,6 +40,12 @@ head -c 4096 /dev/urandom >block
 sg_dd if=block of="$disk" bs=512 count=8 seek=80 bpt=8 oflag=fua,sgio >sg.log 2>&1 || fail "FUA: $(<sg.log)"
 cmp block <(dd if=/dev/vdb bs=512 skip=80 count=8 iflag=direct status=none) || fail 'FUA: not on the device'
 
+# So is what was read with FUA.
+dd if=new of="$disk" bs=64k seek=128 oflag=direct status=none
+sg_dd if="$disk" of=read bs=512 count=4096 skip=$((128 * 128)) bpt=128 iflag=fua,sgio >sg.log 2>&1 || fail "FUA: $(<sg.log)"
+cmp new read || fail 'FUA read: other data'
+cmp new <(dd if=/dev/vdb bs=64k skip=128 count=32 iflag=direct status=none) || fail 'FUA read: not on the device'
+
 # Left alone, what is dirty is written back all the same.
 dd if=new of="$disk" bs=64k seek=64 oflag=direct status=none
 wait_for 60 is_clean vol0 || fail 'what is dirty stays so'
