@@ -177,6 +177,18 @@ unsigned long hearth_cache_dirty(const struct hearth_cache *cache, int nid)
 	       atomic_long_read(&cache->pools[nid]->nr_dirty) : 0;
 }
 
+/* Whether the device lacks anything. */
+bool hearth_dirty_any(const struct hearth_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid) {
+		if (hearth_cache_dirty(cache, nid))
+			return true;
+	}
+	return false;
+}
+
 /* Where the frames of a request live, or most of them. */
 static struct hearth_pool *home_pool(const struct hearth_io *io)
 {
@@ -282,6 +294,8 @@ void hearth_dirty_overlay(struct hearth_io *io)
 	struct hearth_span span = io->span;
 	u32 from, to;
 
+	if (!hearth_dirty_any(io->cache))
+		return;
 	while (span.len) {
 		from = span.offset & (HEARTH_FRAME_BYTES - 1);
 		to = min_t(u64, from + span.len, HEARTH_FRAME_BYTES);

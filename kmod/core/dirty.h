@@ -16,6 +16,7 @@ void hearth_dirty_clear(struct hearth_cache *cache, struct hearth_frame *frame,
 			u8 sectors);
 struct hearth_extent *hearth_dirty_next(struct hearth_pool *pool, u64 frame_nr,
 					u16 *ret_mask);
+bool hearth_dirty_any(const struct hearth_cache *cache);
 bool hearth_dirty_may_grow(const struct hearth_io *io);
 bool hearth_dirty_is_high(const struct hearth_io *io);
 bool hearth_dirty_covers(struct hearth_cache *cache, u64 offset, u32 len);

@@ -169,6 +169,10 @@ void hearth_flush_wait(struct hearth_io *io)
 	struct hearth_cache *cache = io->cache;
 	struct hearth_flush *flush = &cache->flush;
 
+	if (!hearth_dirty_any(cache)) {
+		cache->ops->submit(io);
+		return;
+	}
 	io->stage = HEARTH_STAGE_FLUSH;
 	spin_lock(&flush->lock);
 	io->pass = flush->nr_started + 1;

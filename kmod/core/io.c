@@ -256,17 +256,16 @@ static void want(struct hearth_io *io)
 /* All claims are there: get pages and start the transfer. */
 static void start_transfer(struct hearth_io *io)
 {
-	if (io->op == HEARTH_OP_CLEAN) {
+	if (io->op == HEARTH_OP_CLEAN)
 		start_clean(io);
-	} else if (!hearth_slots_prepare(io)) {
+	else if (!hearth_slots_prepare(io))
 		want(io);
-	} else if (io->op == HEARTH_OP_READ) {
+	else if (io->op == HEARTH_OP_READ)
 		start_read(io);
-	} else if (io->op == HEARTH_OP_PREFETCH) {
+	else if (io->op == HEARTH_OP_PREFETCH)
 		start_prefetch(io);
-	} else {
+	else
 		start_write(io);
-	}
 }
 
 static void claim(struct hearth_io *io)
@@ -483,7 +482,8 @@ static bool may_be_behind(const struct hearth_io *io, enum hearth_mode mode)
 /* Write-back goes on without memory, a few frames at a time. */
 static void use_inline_slots(struct hearth_io *io)
 {
-	io->nr_slots = min(io->nr_slots, (unsigned long)HEARTH_INLINE_SLOTS);
+	io->nr_slots = min_t(unsigned long, io->nr_slots,
+			     HEARTH_INLINE_SLOTS);
 	hearth_flush_rewind(io);
 	hearth_slots_alloc(io);
 }

@@ -63,6 +63,20 @@ static void a_write_is_done_without_the_disk(void **state)
 	finish(&rig, req);
 }
 
+static void a_flush_goes_straight_to_the_disk_if_nothing_is_dirty(void **state)
+{
+	struct req *req;
+
+	(void)state;
+	start_behind(64, 64);
+	do_write(&rig, 0, F);
+	do_flush(0, 16 * E);
+	req = rig_req(&rig, HEARTH_OP_FLUSH, 0, 16 * E);
+	rig_submit(req);
+	assert_on_disk(req);
+	finish(&rig, req);
+}
+
 static void neighbours_are_written_together_in_order(void **state)
 {
 	u32 sectors[] = { 5 * E, 3 * E, 4 * E + F, 0, 12 * E };
@@ -373,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_write_is_done_without_the_disk),
+		cmocka_unit_test(a_flush_goes_straight_to_the_disk_if_nothing_is_dirty),
 		cmocka_unit_test(neighbours_are_written_together_in_order),
 		cmocka_unit_test(only_dirty_sectors_are_written),
 		cmocka_unit_test(dirty_frames_are_not_evicted),

@@ -104,7 +104,7 @@ static inline u64 div_u64_rem(u64 dividend, u32 divisor, u32 *ret_rem)
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 divisor)
 {
 	shim_assert(divisor);
-	return (unsigned __int128)a * b / divisor;
+	return (__uint128_t)a * b / divisor;
 }
 
 static inline unsigned long __ffs(unsigned long word)
