@@ -3,12 +3,13 @@
  * Claiming frames, waiting for them, passing them on.
  *
  * A write claims every frame that it touches, a read those that it has to fill,
- * write-back those that are dirty; readahead takes what nobody claims.  A request goes through its extents in
- * ascending order; at the first one where it cannot have all that it wants it
- * joins the extent's queue.  Whoever gives claims back serves that queue in
- * order: a waiter gets its claims handed over before it is run, so that no
- * newcomer overtakes it.  A waiting read whose frames became valid needs no
- * claim any more: this is how concurrent misses share one fill.
+ * write-back those that are dirty; readahead takes what nobody claims.  A
+ * request goes through its extents in ascending order; at the first one where it
+ * cannot have all that it wants it joins the extent's queue.  Whoever gives
+ * claims back serves that queue in order: a waiter gets its claims handed over
+ * before it is run, so that no newcomer overtakes it.  A waiting read whose frames
+ * became valid needs no claim any more: this is how concurrent misses share one
+ * fill.
  */
 #include "cache.h"
 #include "claim.h"

@@ -28,6 +28,11 @@ static struct hearth_pool *shard_of(struct hearth_cache *cache,
 						      HEARTH_EXTENT_BYTES)];
 }
 
+static u64 key_of(const struct rb_node *node)
+{
+	return rb_entry(node, struct hearth_extent, dirty_node)->key;
+}
+
 static void link_extent(struct hearth_pool *pool, struct hearth_extent *ext)
 {
 	struct rb_node **link = &pool->dirty_extents.rb_node;
@@ -36,8 +41,7 @@ static void link_extent(struct hearth_pool *pool, struct hearth_extent *ext)
 	lockdep_assert_held(&pool->dirty_lock);
 	while (*link) {
 		parent = *link;
-		if (ext->key < rb_entry(parent, struct hearth_extent,
-					dirty_node)->key)
+		if (ext->key < key_of(parent))
 			link = &parent->rb_left;
 		else
 			link = &parent->rb_right;
@@ -137,8 +141,7 @@ struct hearth_extent *hearth_dirty_next(struct hearth_pool *pool, u64 frame_nr,
 		}
 	}
 	if (next)
-		*ret_mask = next->key == key ? next->dirty & above :
-					       next->dirty;
+		*ret_mask = next->dirty & (next->key == key ? above : ~0);
 	return next;
 }
 

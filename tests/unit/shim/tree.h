@@ -36,11 +36,12 @@ static inline void rb_insert_color(struct rb_node *node, struct rb_root *root)
 static inline void shim_tree_replace(struct rb_root *root, struct rb_node *node,
 				     struct rb_node *by)
 {
-	struct rb_node **link = !node->parent ? &root->rb_node :
-				node->parent->rb_left == node ?
-				&node->parent->rb_left :
-				&node->parent->rb_right;
+	struct rb_node **link = &root->rb_node;
 
+	if (node->parent && node->parent->rb_left == node)
+		link = &node->parent->rb_left;
+	else if (node->parent)
+		link = &node->parent->rb_right;
 	shim_assert(*link == node);
 	*link = by;
 	if (by)
