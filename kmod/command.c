@@ -181,7 +181,13 @@ static void fail_command(struct se_cmd *cmd, const struct hearth_io *io)
 	target_complete_cmd(cmd, entry->status);
 }
 
-static void put_orphan(struct hearth_dev *hdev)
+/**
+ * hearth_orphan_put() - something that nobody waits for is over
+ * @hdev: the LUN, which may go now; see hearth_orphan_get()
+ *
+ * Context: Any.
+ */
+void hearth_orphan_put(struct hearth_dev *hdev)
 {
 	if (refcount_dec_and_test(&hdev->nr_orphans))
 		complete(&hdev->orphans_gone);
@@ -199,7 +205,7 @@ static void orphan_done(struct hearth_request *req)
 		hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
 			   hdev->params.dev, error);
 	free_request(req);
-	put_orphan(hdev);
+	hearth_orphan_put(hdev);
 	if (waiter)
 		complete(&waiter->done);
 }
@@ -253,7 +259,7 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 	if (!req)
 		return NULL;
 	init_request(req, hdev, NULL, op);
-	refcount_inc(&hdev->nr_orphans);
+	hearth_orphan_get(hdev);
 	req->io.nid = nid;
 	req->io.span.offset = offset;
 	req->io.span.len = len;
@@ -277,7 +283,7 @@ int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op)
 	init_request(req, hdev, NULL, op);
 	req->waiter = &waiter;
 	req->io.span.len = hdev->cache->size_bytes;
-	refcount_inc(&hdev->nr_orphans);
+	hearth_orphan_get(hdev);
 	hearth_io_submit(&req->io);
 	wait_for_completion(&waiter.done);
 	return waiter.error;
@@ -391,7 +397,7 @@ static sense_reason_t execute_sync_cache(struct se_cmd *cmd)
 	set_flush_range(req);
 
 	if (immed) {
-		refcount_inc(&req->hdev->nr_orphans);
+		hearth_orphan_get(req->hdev);
 		req->cmd = NULL;
 	}
 	hearth_io_submit(&req->io);

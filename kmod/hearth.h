@@ -145,7 +145,17 @@ void hearth_backing_submit(struct hearth_io *io);
 int hearth_backing_read_block(struct hearth_cache *cache, u64 offset, u32 len,
 			      struct page *page, u32 page_offset);
 
+/**
+ * hearth_orphan_get() - keep a LUN while something goes on that nobody waits for
+ * @hdev: the LUN
+ */
+static inline void hearth_orphan_get(struct hearth_dev *hdev)
+{
+	refcount_inc(&hdev->nr_orphans);
+}
+
 /* command.c */
+void hearth_orphan_put(struct hearth_dev *hdev);
 int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);

@@ -130,19 +130,19 @@ static void hold(struct work_struct *work)
 {
 	struct hearth_writeback *wb;
 	struct hearth_dev *hdev;
-	int ret;
 
 	wb = container_of(work, struct hearth_writeback, hold);
 	hdev = container_of(wb, struct hearth_dev, writeback);
-	ret = target_depend_item(&hdev->se_dev.dev_group.cg_item);
-	if (ret)
-		return;		/* it is being deleted */
-	mutex_lock(&hdev->lock);
-	wb->is_held = true;
-	if (hdev->params.mode == HEARTH_WRITEBACK)
-		WRITE_ONCE(hdev->cache->mode, HEARTH_WRITEBACK);
-	mutex_unlock(&hdev->lock);
-	start_tick(hdev);
+	/* fails if it is being deleted */
+	if (!target_depend_item(&hdev->se_dev.dev_group.cg_item)) {
+		mutex_lock(&hdev->lock);
+		wb->is_held = true;
+		if (hdev->params.mode == HEARTH_WRITEBACK)
+			WRITE_ONCE(hdev->cache->mode, HEARTH_WRITEBACK);
+		mutex_unlock(&hdev->lock);
+		start_tick(hdev);
+	}
+	hearth_orphan_put(hdev);
 }
 
 /**
@@ -159,8 +159,12 @@ void hearth_writeback_hold(struct hearth_dev *hdev)
 
 	if (likely(!READ_ONCE(wb->wants_hold)))
 		return;
-	if (xchg(&wb->wants_hold, false))
-		queue_work(system_long_wq, &wb->hold);
+	if (!xchg(&wb->wants_hold, false))
+		return;
+	/* who deletes the LUN holds locks of configfs, which the work takes too */
+	hearth_orphan_get(hdev);
+	if (!queue_work(system_long_wq, &wb->hold))
+		hearth_orphan_put(hdev);
 }
 
 static int flush(struct hearth_dev *hdev)
@@ -327,7 +331,6 @@ void hearth_writeback_stop(struct hearth_dev *hdev)
 	mutex_lock(&luns_mutex);
 	list_del(&wb->link);
 	mutex_unlock(&luns_mutex);
-	cancel_work_sync(&wb->hold);
 	cancel_delayed_work_sync(&wb->tick);
 	if (!hearth_writeback_dirty_bytes(hdev))
 		return;
