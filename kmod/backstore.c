@@ -144,6 +144,7 @@ static void hearth_destroy_device(struct se_device *dev)
 {
 	struct hearth_dev *hdev = to_hearth_dev(dev);
 
+	WRITE_ONCE(hdev->is_going, true);
 	hearth_stats_remove(hdev);
 	hearth_writeback_stop(hdev);
 	if (!refcount_dec_and_test(&hdev->nr_orphans))

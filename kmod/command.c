@@ -63,6 +63,7 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 	req->zeroes = false;
 	req->unmap_next = 0;
 	req->read_next.len = 0;
+	req->prefetch.end = 0;
 	req->io.cache = hdev->cache;
 	req->io.op = op;
 	req->io.fua = false;
@@ -70,7 +71,8 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 	req->io.span = (struct hearth_span) { };
 }
 
-static struct hearth_request *alloc_request(struct se_cmd *cmd,
+/* A request of a command; waits for memory if need be, but never fails. */
+struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 					    enum hearth_op op)
 {
 	struct hearth_request *req = mempool_alloc(request_pool, GFP_NOIO);
@@ -143,7 +145,8 @@ static const struct sense_entry *find_sense(const struct hearth_io *io)
 		if (sense_table[i].error == io->error)
 			return &sense_table[i];
 	}
-	return io->op == HEARTH_OP_READ ? &read_error : &write_error;
+	return io->op == HEARTH_OP_READ || io->op == HEARTH_OP_PREFETCH ?
+	       &read_error : &write_error;
 }
 
 /* As the target core does: what has more than 32 bits of LBA needs it. */
@@ -179,6 +182,13 @@ static void fail_command(struct se_cmd *cmd, const struct hearth_io *io)
 	    !(cmd->se_cmd_flags & SCF_COMPARE_AND_WRITE))
 		set_sense(cmd, io, entry);
 	target_complete_cmd(cmd, entry->status);
+}
+
+/* The request goes on without its command, which has been or will be answered. */
+void hearth_request_orphan(struct hearth_request *req)
+{
+	hearth_orphan_get(req->hdev);
+	req->cmd = NULL;
 }
 
 /**
@@ -230,6 +240,8 @@ static void request_done(struct hearth_io *io)
 	struct hearth_request *req = to_hearth_request(io);
 	struct se_cmd *cmd = req->cmd;
 
+	if (req->prefetch.end && hearth_prefetch_next(req))
+		return;
 	if (!cmd) {
 		orphan_done(req);
 		return;
@@ -240,7 +252,8 @@ static void request_done(struct hearth_io *io)
 	if (io->error)
 		fail_command(cmd, io);
 	else
-		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		target_complete_cmd(cmd, req->prefetch.end ?
+				    hearth_prefetch_status(req) : SAM_STAT_GOOD);
 	free_request(req);
 }
 
@@ -355,7 +368,7 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
 		return 0;
 	}
-	req = alloc_request(cmd, direction == DMA_FROM_DEVICE ?
+	req = hearth_request_alloc(cmd, direction == DMA_FROM_DEVICE ?
 			    HEARTH_OP_READ : HEARTH_OP_WRITE);
 	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
 	req->io.nid = page_to_nid(sg_page(span.sg));
@@ -391,15 +404,12 @@ static void set_flush_range(struct hearth_request *req)
 
 static sense_reason_t execute_sync_cache(struct se_cmd *cmd)
 {
-	struct hearth_request *req = alloc_request(cmd, HEARTH_OP_FLUSH);
+	struct hearth_request *req = hearth_request_alloc(cmd, HEARTH_OP_FLUSH);
 	bool immed = cmd->t_task_cdb[1] & 0x2;
 
 	set_flush_range(req);
-
-	if (immed) {
-		hearth_orphan_get(req->hdev);
-		req->cmd = NULL;
-	}
+	if (immed)
+		hearth_request_orphan(req);
 	hearth_io_submit(&req->io);
 	if (immed)
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
@@ -414,7 +424,7 @@ static sense_reason_t execute_write_same(struct se_cmd *cmd)
 
 	if (sg_bytes(cmd->t_data_sg, cmd->t_data_nents) != block)
 		return TCM_INVALID_CDB_FIELD;
-	req = alloc_request(cmd, HEARTH_OP_WRITE_SAME);
+	req = hearth_request_alloc(cmd, HEARTH_OP_WRITE_SAME);
 	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
 	req->io.span = (struct hearth_span) {
 		.offset	= lba_to_offset(cmd, cmd->t_task_lba),
@@ -428,7 +438,7 @@ static sense_reason_t execute_write_same(struct se_cmd *cmd)
 static sense_reason_t execute_write_same_unmap(struct se_cmd *cmd)
 {
 	u64 nr_blocks = sbc_get_write_same_sectors(cmd);
-	struct hearth_request *req = alloc_request(cmd, HEARTH_OP_DISCARD);
+	struct hearth_request *req = hearth_request_alloc(cmd, HEARTH_OP_DISCARD);
 
 	req->io.span.offset = lba_to_offset(cmd, cmd->t_task_lba);
 	req->io.span.len = lba_to_offset(cmd, nr_blocks);
@@ -527,7 +537,7 @@ static sense_reason_t execute_unmap(struct se_cmd *cmd)
 	if (ret)
 		return ret;
 
-	req = alloc_request(cmd, HEARTH_OP_DISCARD);
+	req = hearth_request_alloc(cmd, HEARTH_OP_DISCARD);
 	if (!next_unmap(req)) {
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
 		free_request(req);
@@ -560,8 +570,8 @@ static struct hearth_exec_ops hearth_exec_ops_table = {
  *
  * The target core's own UNMAP and WRITE SAME with UNMAP wait for the device on
  * a thread that serves many commands; ours do not.  WRITE AND VERIFY has to
- * reach the medium, which the target core does not ask for.  It also lets an
- * initiator without an explicit ACL write to a LUN that is read-only.
+ * reach the medium, which the target core does not ask for.  PRE-FETCH it does
+ * not know.  It also lets an initiator without an explicit ACL write to a LUN that is read-only.
  *
  * Return: 0 or what the initiator is told.
  */
@@ -572,6 +582,8 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
 	sense_reason_t ret;
 	bool writes;
 
+	if (cdb[0] == PRE_FETCH || cdb[0] == HEARTH_PRE_FETCH_16)
+		return hearth_prefetch_parse(cmd);
 	ret = sbc_parse_cdb(cmd, &hearth_exec_ops_table);
 	if (ret)
 		return ret;

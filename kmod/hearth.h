@@ -14,6 +14,9 @@
 #include "core/cache.h"
 #include "params.h"
 
+/* SBC-4 5.14; <scsi/scsi_proto.h> has the short form only */
+#define HEARTH_PRE_FETCH_16	0x90
+
 struct hearth_node_dir;
 
 struct hearth_dev;
@@ -67,6 +70,8 @@ struct hearth_writeback {
  * @writeback: see writeback.c
  * @nr_orphans: requests that no command waits for, and one for the LUN itself
  * @orphans_gone: woken when the last of them is done
+ * @nr_prefetches: PRE-FETCH commands among them
+ * @is_going: the LUN is being deleted: what can be given up is
  */
 struct hearth_dev {
 	struct se_device se_dev;
@@ -82,6 +87,20 @@ struct hearth_dev {
 	struct hearth_writeback writeback;
 	refcount_t nr_orphans;
 	struct completion orphans_gone;
+	atomic_t nr_prefetches;
+	bool is_going;
+};
+
+/**
+ * struct hearth_prefetch - a PRE-FETCH command
+ * @begin: first byte of what is to be fetched
+ * @end: first byte behind; 0: the request is no PRE-FETCH
+ * @fits: that is all that the command asks for
+ */
+struct hearth_prefetch {
+	u64 begin;
+	u64 end;
+	bool fits;
 };
 
 /**
@@ -107,6 +126,7 @@ struct hearth_waiter {
  * @zeroes: the device was asked to write zeroes by itself
  * @unmap_next: the next descriptor of an UNMAP
  * @read_next: what to read after a flush, if that has a length
+ * @prefetch: what is left of a PRE-FETCH, see prefetch.c
  */
 struct hearth_request {
 	struct hearth_io io;
@@ -120,6 +140,7 @@ struct hearth_request {
 	bool zeroes;
 	u32 unmap_next;
 	struct hearth_span read_next;
+	struct hearth_prefetch prefetch;
 };
 
 static inline struct hearth_dev *to_hearth_dev(struct se_device *se_dev)
@@ -160,6 +181,9 @@ int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
+struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
+					    enum hearth_op op);
+void hearth_request_orphan(struct hearth_request *req);
 extern const struct hearth_cache_ops hearth_cache_ops;
 
 /* dispatch.c */
@@ -167,6 +191,11 @@ int hearth_dispatch_init(void);
 void hearth_dispatch_exit(void);
 void hearth_dispatch(struct hearth_io *io);
 void hearth_dispatch_work(struct hearth_io *io, work_func_t step);
+
+/* prefetch.c */
+sense_reason_t hearth_prefetch_parse(struct se_cmd *cmd);
+bool hearth_prefetch_next(struct hearth_request *req);
+u8 hearth_prefetch_status(const struct hearth_request *req);
 
 /* node.c */
 int hearth_node_reserve(struct hearth_dev *hdev);

@@ -46,7 +46,7 @@ enum hearth_op {
  * enum hearth_counter - what is counted, per home node
  * @HEARTH_HITS: frames that a read found in the cache
  * @HEARTH_MISSES: frames that a read had to fill
- * @HEARTH_AHEAD: frames filled before anybody asked for them
+ * @HEARTH_AHEAD: frames filled before anybody read them
  * @HEARTH_FLIPPED_BYTES: served by exchanging page references
  * @HEARTH_LOCAL_BYTES: copied with source, destination and CPU on one node
  * @HEARTH_REMOTE_BYTES: copied otherwise
@@ -254,7 +254,8 @@ struct hearth_slot {
  * @fua: set by the owner: a write is durable before it is done
  * @nid: set by the owner: node of the memory in @span
  * @span: set by the owner; bytes, multiples of the device's block
- * @order: what a HEARTH_OP_PREFETCH marks its first frame with
+ * @order: what a HEARTH_OP_PREFETCH marks its first frame with, 0: it was asked
+ *	for, so it says where it failed and is not counted as readahead
  * @error: result: 0 or -errno
  * @bad_offset: result: where a read failed, or U64_MAX if unknown
  * @first: first frame of the request
@@ -331,6 +332,8 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 {
 	return READ_ONCE(cache->flush.last_error);
 }
+unsigned long hearth_cache_total(const struct hearth_cache *cache);
+bool hearth_cache_holds(struct hearth_cache *cache, u64 offset, u64 len);
 
 /**
  * hearth_count() - add to a counter of a node
@@ -360,6 +363,12 @@ static inline int hearth_cache_shard(const struct hearth_cache *cache,
 	div_u64_rem(offset >> cache->stripe_shift, cache->nr_stripe_slots,
 		    &slot);
 	return cache->stripe_map[slot];
+}
+
+/* Whether a request is readahead: nobody asked for it, nobody waits for it. */
+static inline bool hearth_io_is_ahead(const struct hearth_io *io)
+{
+	return io->op == HEARTH_OP_PREFETCH && io->order;
 }
 
 /* The sectors of frame @frame (counted from the LUN's start) in the request. */

@@ -180,7 +180,7 @@ static void start_read(struct hearth_io *io)
 		hearth_io_submit(ahead);
 }
 
-/* Readahead is over, or could not even start. */
+/* Fetching is over, or could not even start. */
 static void finish_prefetch(struct hearth_io *io)
 {
 	if (io->slots) {
@@ -247,10 +247,12 @@ static void start_clean(struct hearth_io *io)
 /* There is no room in the cache: go past it, or give up. */
 static void want(struct hearth_io *io)
 {
-	if (io->op == HEARTH_OP_PREFETCH)
+	if (io->op == HEARTH_OP_PREFETCH) {
+		io->error = -ENOMEM;
 		finish_prefetch(io);
-	else
+	} else {
 		bypass_for_want(io);
+	}
 }
 
 /* All claims are there: get pages and start the transfer. */
@@ -338,7 +340,7 @@ static void complete_fills(struct hearth_io *io, bool failed)
 			continue;
 		there = hearth_slot_keep_old(io, slot, frame_nr, 0);
 		end = frame_bytes(io->cache, frame_nr);
-		if (failed && io->op == HEARTH_OP_PREFETCH)
+		if (failed && hearth_io_is_ahead(io))
 			slot->good = there;
 		else if (failed)
 			slot->good = reread_frame(io, slot, frame_nr, there);
@@ -359,7 +361,10 @@ static void complete_read(struct hearth_io *io)
 
 static void complete_prefetch(struct hearth_io *io)
 {
-	complete_fills(io, io->error);
+	bool failed = io->error;
+
+	io->error = 0;
+	complete_fills(io, failed);
 	finish_prefetch(io);
 }
 

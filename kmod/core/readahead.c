@@ -145,11 +145,12 @@ struct hearth_io *hearth_ahead_alloc(struct hearth_cache *cache,
 
 /**
  * hearth_ahead_done() - a window is filled, or was given up
- * @io: the request
+ * @io: the request; one that was asked for is not readahead
  *
  * Context: Any.
  */
 void hearth_ahead_done(struct hearth_io *io)
 {
-	atomic_long_sub(io->nr_slots, &io->cache->nr_ahead);
+	if (io->order)
+		atomic_long_sub(io->nr_slots, &io->cache->nr_ahead);
 }

@@ -95,7 +95,10 @@ static void check_result(struct req *req)
 		shim_assert(!req->io.error || disk->nr_failed_writes);
 		return;
 	}
-	if (!req_is_read(req)) {
+	if (req->io.op == HEARTH_OP_PREFETCH &&
+	    (hearth_io_is_ahead(&req->io) || req->io.error == -ENOMEM))
+		return;
+	if (!req_fills(req)) {
 		shim_assert(req->io.error == req->disk_error);
 		return;
 	}
