@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "copy.h"
 #include "flush.h"
+#include "home.h"
 #include "index.h"
 #include "pool.h"
 #include "readahead.h"
@@ -97,6 +98,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	cache->block_bytes = p->block_bytes;
 	cache->mode = p->mode;
 	cache->home = p->home;
+	hearth_cache_set_dispatch(cache, p->dispatch);
 	cache->stripe_shift = ilog2(p->stripe_bytes);
 	hearth_cache_set_ahead(cache, p->ahead_bytes);
 	spin_lock_init(&cache->range_lock);
@@ -154,6 +156,10 @@ static bool read_hit(struct hearth_cache *cache, struct hearth_extent *ext,
 		return false;
 	if (mark)
 		hearth_ahead_note(ahead, frame_nr, mark);
+	if (hearth_home_is_away(cache, span, page, to - from)) {
+		put_page(page);
+		return false;
+	}
 	hearth_count(cache, page_to_nid(page), HEARTH_HITS, 1);
 	hearth_give_page(cache, span, page, from, to - from);
 	return true;

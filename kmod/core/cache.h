@@ -31,6 +31,18 @@ enum hearth_home {
 	HEARTH_HOME_STRIPE,	/* a node chosen by address */
 };
 
+/**
+ * enum hearth_dispatch - who copies what does not lie on the CPU's node
+ * @HEARTH_DISPATCH_INLINE: the CPU that submits the request
+ * @HEARTH_DISPATCH_HOME: the workers of the node where it lies, see home.c
+ * @HEARTH_DISPATCH_AUTO: these if it is much, else the CPU
+ */
+enum hearth_dispatch {
+	HEARTH_DISPATCH_INLINE,
+	HEARTH_DISPATCH_HOME,
+	HEARTH_DISPATCH_AUTO,
+};
+
 enum hearth_op {
 	HEARTH_OP_READ,
 	HEARTH_OP_PREFETCH,	/* a read that nobody gets the data of */
@@ -50,6 +62,9 @@ enum hearth_op {
  * @HEARTH_FLIPPED_BYTES: served by exchanging page references
  * @HEARTH_LOCAL_BYTES: copied with source, destination and CPU on one node
  * @HEARTH_REMOTE_BYTES: copied otherwise
+ * @HEARTH_REMOTE_STORES: of these, the bytes that were stored on another node
+ *	than the CPU's
+ * @HEARTH_HANDED_OVER: requests that the node's workers were given
  * @HEARTH_EVICTIONS: frames taken away to make room
  * @HEARTH_BYPASSES: requests that went past the cache for want of frames
  * @HEARTH_CLEANED: frames written back
@@ -61,6 +76,8 @@ enum hearth_counter {
 	HEARTH_FLIPPED_BYTES,
 	HEARTH_LOCAL_BYTES,
 	HEARTH_REMOTE_BYTES,
+	HEARTH_REMOTE_STORES,
+	HEARTH_HANDED_OVER,
 	HEARTH_EVICTIONS,
 	HEARTH_BYPASSES,
 	HEARTH_CLEANED,
@@ -78,6 +95,7 @@ enum hearth_counter {
  *	Return: 0 or -errno.
  * @run: have hearth_io_run() called in process context, soon, not from within
  *	this call.  Called with no lock held.
+ * @run_on: the same, on a CPU of a node if that has one.
  * @alloc: make a request of the core's own, HEARTH_OP_PREFETCH or
  *	HEARTH_OP_CLEAN, with all that is "set by the owner" for the range; the
  *	core submits it.  Process context, no lock held.  Return: NULL if there
@@ -94,6 +112,7 @@ struct hearth_cache_ops {
 	int (*read_block)(struct hearth_cache *cache, u64 offset, u32 len,
 			  struct page *page, u32 page_offset);
 	void (*run)(struct hearth_io *io);
+	void (*run_on)(struct hearth_io *io, int nid);
 	struct hearth_io *(*alloc)(struct hearth_cache *cache,
 				   enum hearth_op op, u64 offset, u64 len,
 				   int nid);
@@ -108,6 +127,7 @@ struct hearth_cache_ops {
  * @block_bytes: the device's logical block: 512 to 4096
  * @mode: see enum hearth_mode
  * @home: see enum hearth_home
+ * @dispatch: see enum hearth_dispatch
  * @stripe_bytes: length of a stripe, a power of two, at least 64 KiB
  * @ahead_bytes: the largest readahead window, see hearth_cache_set_ahead()
  * @dirty_bytes: the hard watermark, see hearth_cache_set_dirty()
@@ -121,6 +141,7 @@ struct hearth_cache_params {
 	u32 block_bytes;
 	enum hearth_mode mode;
 	enum hearth_home home;
+	enum hearth_dispatch dispatch;
 	u64 stripe_bytes;
 	u64 ahead_bytes;
 	u64 dirty_bytes;
@@ -159,6 +180,7 @@ struct hearth_flush {
  * @block_bytes: the device's logical block
  * @mode: may change at any time; each request reads it once
  * @home: likewise
+ * @dispatch: likewise, but it may be read more than once
  * @stripe_shift: log2 of the stripe's bytes
  * @nr_stripe_slots: valid entries of @stripe_map
  * @stripe_map: node of stripe n, modulo @nr_stripe_slots
@@ -179,6 +201,7 @@ struct hearth_cache {
 	u32 block_bytes;
 	enum hearth_mode mode;
 	enum hearth_home home;
+	enum hearth_dispatch dispatch;
 	unsigned int stripe_shift;
 	unsigned int nr_stripe_slots;
 	u16 stripe_map[HEARTH_STRIPE_SLOTS];
@@ -265,6 +288,9 @@ struct hearth_slot {
  * @stage: where hearth_io_run() goes on
  * @behind: a write that is done when the cache has it
  * @pass: the pass that a flush waits for
+ * @is_moved: it was sent to where its pages come from, or need not be
+ * @start: the node where its copying began
+ * @at: the node whose part is being copied, NUMA_NO_NODE before
  * @ahead: readahead that the request's hits ask for
  * @wait_mask: frames of one extent that this waits for
  * @wait: link in &hearth_extent.waiters or &hearth_io.range_waiters
@@ -291,6 +317,9 @@ struct hearth_io {
 	u64 held_end;
 	unsigned long nr_slots;
 	u8 stage;
+	bool is_moved;
+	int start;
+	int at;
 	bool range_active;
 	bool behind;
 	u32 pass;
@@ -315,6 +344,8 @@ void hearth_cache_set_ahead(struct hearth_cache *cache, u64 bytes);
 void hearth_cache_set_dirty(struct hearth_cache *cache, u64 bytes);
 void hearth_flush_run(struct hearth_cache *cache, int nid);
 void hearth_flush_start(struct hearth_cache *cache);
+void hearth_cache_set_dispatch(struct hearth_cache *cache,
+			       enum hearth_dispatch dispatch);
 void hearth_io_submit(struct hearth_io *io);
 void hearth_io_run(struct hearth_io *io);
 void hearth_io_end(struct hearth_io *io, int error);
@@ -380,6 +411,17 @@ static inline u8 hearth_io_sectors(const struct hearth_io *io, u64 frame)
 	u64 to = min(end, io->span.offset + io->span.len);
 
 	return from < to ? hearth_sector_mask(from - start, to - start) : 0;
+}
+
+/* The part of frame @frame that belongs to the request. */
+static inline void hearth_io_part(const struct hearth_io *io, u64 frame,
+				  u32 *ret_from, u32 *ret_to)
+{
+	u64 start = frame << HEARTH_FRAME_SHIFT;
+
+	*ret_from = max(io->span.offset, start) - start;
+	*ret_to = min(io->span.offset + io->span.len,
+		      start + HEARTH_FRAME_BYTES) - start;
 }
 
 /* The frames of extent @key in the request, as a mask. */

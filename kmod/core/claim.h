@@ -10,6 +10,8 @@
 /* Where hearth_io_run() goes on. */
 enum hearth_stage {
 	HEARTH_STAGE_CLAIM,	/* claim frames from @pos on */
+	HEARTH_STAGE_GATHER,	/* a write: copy the part of the node @at */
+	HEARTH_STAGE_SCATTER,	/* a read: likewise */
 	HEARTH_STAGE_DRAIN,	/* a published range: wait for earlier claims */
 	HEARTH_STAGE_COMPLETE,	/* the backing I/O is over */
 	HEARTH_STAGE_FLUSH,	/* what was dirty is written back */

@@ -7,18 +7,23 @@
  * Everything else is copied.
  *
  * Every copied byte is counted for the node of the cache's page: as local when
- * both pages and the CPU are on one node, as remote otherwise.
+ * both pages and the CPU are on one node, as remote otherwise, and as a remote
+ * store as well when the CPU is not on the node of the page that it copied to.
  */
 #include "copy.h"
 
 static void count_copy(struct hearth_cache *cache, struct page *page,
-		       struct page *other, u32 len)
+		       struct page *to, struct page *from, u32 len)
 {
-	int nid = page_to_nid(page);
-	bool local = nid == page_to_nid(other) && nid == numa_node_id();
+	int nid = page_to_nid(page), here = numa_node_id();
 
-	hearth_count(cache, nid,
-		     local ? HEARTH_LOCAL_BYTES : HEARTH_REMOTE_BYTES, len);
+	if (page_to_nid(to) == here && page_to_nid(from) == here) {
+		hearth_count(cache, nid, HEARTH_LOCAL_BYTES, len);
+		return;
+	}
+	hearth_count(cache, nid, HEARTH_REMOTE_BYTES, len);
+	if (page_to_nid(to) != here)
+		hearth_count(cache, nid, HEARTH_REMOTE_STORES, len);
 }
 
 /**
@@ -67,11 +72,13 @@ static void copy_span(struct hearth_cache *cache, struct hearth_span *span,
 
 	while (len) {
 		n = min(len, hearth_span_piece(span, &other, &other_offset));
-		if (to_span)
+		if (to_span) {
 			memcpy_page(other, other_offset, page, offset, n);
-		else
+			count_copy(cache, page, other, page, n);
+		} else {
 			memcpy_page(page, offset, other, other_offset, n);
-		count_copy(cache, page, other, n);
+			count_copy(cache, page, page, other, n);
+		}
 		hearth_span_advance(span, n);
 		offset += n;
 		len -= n;
@@ -208,6 +215,6 @@ void hearth_copy_sectors(struct hearth_cache *cache, struct page *to,
 	for_each_set_bit(i, &todo, HEARTH_FRAME_SECTORS) {
 		memcpy_page(to, i << HEARTH_SECTOR_SHIFT, from,
 			    i << HEARTH_SECTOR_SHIFT, 1 << HEARTH_SECTOR_SHIFT);
-		count_copy(cache, to, from, 1 << HEARTH_SECTOR_SHIFT);
+		count_copy(cache, to, to, from, 1 << HEARTH_SECTOR_SHIFT);
 	}
 }

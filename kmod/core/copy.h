@@ -12,6 +12,8 @@ void hearth_copy_to_span(struct hearth_cache *cache, struct hearth_span *span,
 			 struct page *page, u32 offset, u32 len);
 void hearth_copy_sectors(struct hearth_cache *cache, struct page *to,
 			 struct page *from, u8 sectors);
+void hearth_copy_to_span(struct hearth_cache *cache, struct hearth_span *span,
+			 struct page *page, u32 offset, u32 len);
 void hearth_give_page(struct hearth_cache *cache, struct hearth_span *span,
 		      struct page *page, u32 offset, u32 len);
 void hearth_take_page(struct hearth_cache *cache, struct hearth_span *span,

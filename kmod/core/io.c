@@ -18,6 +18,7 @@
 #include "copy.h"
 #include "dirty.h"
 #include "flush.h"
+#include "home.h"
 #include "range.h"
 #include "readahead.h"
 #include "slot.h"
@@ -27,17 +28,6 @@ static u32 frame_bytes(const struct hearth_cache *cache, u64 frame_nr)
 {
 	return min_t(u64, HEARTH_FRAME_BYTES,
 		     cache->size_bytes - (frame_nr << HEARTH_FRAME_SHIFT));
-}
-
-/* The part of a frame that belongs to the request. */
-static void frame_part(const struct hearth_io *io, u64 frame_nr, u32 *ret_from,
-		       u32 *ret_to)
-{
-	u64 start = frame_nr << HEARTH_FRAME_SHIFT;
-
-	*ret_from = max(io->span.offset, start) - start;
-	*ret_to = min(io->span.offset + io->span.len,
-		      start + HEARTH_FRAME_BYTES) - start;
 }
 
 /* The next run of a frame's sectors, at or behind byte @ret_to. */
@@ -79,7 +69,7 @@ bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 		*ret_to = frame_bytes(io->cache, io->first + slot);
 		return true;
 	case HEARTH_SLOT_WRITE:
-		frame_part(io, io->first + slot, ret_from, ret_to);
+		hearth_io_part(io, io->first + slot, ret_from, ret_to);
 		return true;
 	default:
 		return false;
@@ -97,41 +87,6 @@ static void bypass_for_want(struct hearth_io *io)
 		hearth_slots_free(io);
 	}
 	hearth_range_start(io);
-}
-
-/* Gathers the data of a write in its new pages. */
-static void gather_write(struct hearth_io *io)
-{
-	struct hearth_span span = io->span;
-	struct hearth_slot *slot;
-	unsigned long i;
-	u32 from, to;
-
-	for (i = 0; i < io->nr_slots; i++) {
-		u64 frame_nr = io->first + i;
-
-		slot = &io->slots[i];
-		frame_part(io, frame_nr, &from, &to);
-		hearth_slot_keep_old(io, slot, frame_nr,
-				     hearth_sector_mask(from, to));
-		hearth_take_page(io->cache, &span, slot->page, from, to - from);
-	}
-}
-
-/* Hands over what was asked for; all slots have a page and a reference. */
-static void scatter_read(struct hearth_io *io)
-{
-	struct hearth_span span = io->span;
-	struct hearth_slot *slot;
-	unsigned long i;
-	u32 from, to;
-
-	for (i = 0; i < io->nr_slots; i++) {
-		slot = &io->slots[i];
-		frame_part(io, io->first + i, &from, &to);
-		hearth_give_page(io->cache, &span, slot->page, from, to - from);
-		slot->page = NULL;
-	}
 }
 
 /* Counts what was found and what has to be filled. */
@@ -157,8 +112,8 @@ static bool count_read(struct hearth_io *io, enum hearth_counter fills)
 
 static void finish_read(struct hearth_io *io)
 {
-	if (!io->error)
-		scatter_read(io);
+	if (!io->error && !hearth_home_scatter(io))
+		return;
 	hearth_slots_free(io);
 	io->cache->ops->done(io);
 }
@@ -216,7 +171,8 @@ static void complete_write(struct hearth_io *io)
 
 static void start_write(struct hearth_io *io)
 {
-	gather_write(io);
+	if (!hearth_home_gather(io))
+		return;		/* goes on elsewhere */
 	if (io->behind)
 		complete_write(io);
 	else
@@ -260,6 +216,8 @@ static void start_transfer(struct hearth_io *io)
 {
 	if (io->op == HEARTH_OP_CLEAN)
 		start_clean(io);
+	else if (!hearth_home_prepare(io))
+		return;		/* goes on elsewhere */
 	else if (!hearth_slots_prepare(io))
 		want(io);
 	else if (io->op == HEARTH_OP_READ)
@@ -434,6 +392,12 @@ void hearth_io_run(struct hearth_io *io)
 		else
 			start_transfer(io);
 		break;
+	case HEARTH_STAGE_GATHER:
+		start_write(io);
+		break;
+	case HEARTH_STAGE_SCATTER:
+		finish_read(io);
+		break;
 	case HEARTH_STAGE_DRAIN:
 		hearth_range_drain(io);
 		break;
@@ -524,6 +488,8 @@ void hearth_io_submit(struct hearth_io *io)
 	io->held_end = 0;
 	io->ahead.order = 0;
 	io->behind = false;
+	io->is_moved = false;
+	io->at = NUMA_NO_NODE;
 	io->stage = HEARTH_STAGE_CLAIM;
 	if (io->op == HEARTH_OP_FLUSH) {
 		hearth_flush_wait(io);

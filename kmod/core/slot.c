@@ -46,6 +46,50 @@ static int new_nid(struct hearth_io *io, struct page *offered, u64 frame_nr,
 	return hearth_cache_shard(io->cache, frame_nr << HEARTH_FRAME_SHIFT);
 }
 
+/*
+ * Where a claimed slot's page should come from.  @offered is the request's own,
+ * or NULL; it stays only if it is of use.
+ */
+static int home_of(struct hearth_io *io, struct hearth_slot *slot,
+		   u64 frame_nr, bool touch, struct page **offered)
+{
+	struct hearth_frame *frame = frame_of(slot, frame_nr);
+	int nid = frame ? frame->nid : new_nid(io, *offered, frame_nr, touch);
+
+	if (*offered && page_to_nid(*offered) != nid)
+		*offered = NULL;
+	return nid;
+}
+
+/**
+ * hearth_slots_home() - where a request's pages will be taken
+ * @io: the request, with its claims
+ *
+ * Return: The home of its first claimed frame, or NUMA_NO_NODE: it claims none,
+ * or brings the page.
+ */
+int hearth_slots_home(struct hearth_io *io)
+{
+	bool touch = READ_ONCE(io->cache->home) == HEARTH_HOME_TOUCH;
+	struct hearth_span span = io->span;
+	struct page *offered;
+	unsigned long i;
+	u32 from, to;
+	int nid;
+
+	for (i = 0; i < io->nr_slots; i++) {
+		if (hearth_slot_is_claimed(&io->slots[i])) {
+			offered = hearth_span_whole_page(&span);
+			nid = home_of(io, &io->slots[i], io->first + i, touch,
+				      &offered);
+			return offered ? NUMA_NO_NODE : nid;
+		}
+		hearth_io_part(io, io->first + i, &from, &to);
+		hearth_span_skip(&span, to - from);
+	}
+	return NUMA_NO_NODE;
+}
+
 /* Gets the page, and a frame if there is none yet. */
 static bool prepare_slot(struct hearth_io *io, struct hearth_slot *slot,
 			 const struct hearth_span *span, u64 frame_nr)
@@ -53,10 +97,8 @@ static bool prepare_slot(struct hearth_io *io, struct hearth_slot *slot,
 	bool touch = READ_ONCE(io->cache->home) == HEARTH_HOME_TOUCH;
 	struct hearth_frame *frame = frame_of(slot, frame_nr);
 	struct page *offered = hearth_span_whole_page(span);
-	int nid = frame ? frame->nid : new_nid(io, offered, frame_nr, touch);
+	int nid = home_of(io, slot, frame_nr, touch, &offered);
 
-	if (offered && page_to_nid(offered) != nid)
-		offered = NULL;
 	slot->page = hearth_pool_get_page(io->cache, nid, offered,
 					  touch && !frame);
 	if (!slot->page)

@@ -8,6 +8,7 @@
 #include "cache.h"
 
 bool hearth_slots_alloc(struct hearth_io *io);
+int hearth_slots_home(struct hearth_io *io);
 bool hearth_slots_prepare(struct hearth_io *io);
 void hearth_slots_release(struct hearth_io *io);
 void hearth_slots_free(struct hearth_io *io);

@@ -4,7 +4,8 @@
  * of each chosen by a source of decisions.
  *
  * A step submits a request, runs one that is runnable, moves a sector on the
- * disk, or changes something from outside (mode, home, a bad block, memory),
+ * disk, or changes something from outside (mode, home, dispatch, a bad block, a
+ * node's memory or CPUs),
  * or starts readahead, or looks whether a page changed that an initiator keeps.
  * The oracle judges what requests return, check_rules() the cache after each
  * step.  Now and then a step is interrupted: where it holds no lock, at one of
@@ -56,6 +57,7 @@ static void init(void)
 	config.ahead_bytes = options & 32 ? 1 << 20 : 0;
 	config.dirty_bytes = options & 64 ? 1 << 30 : 0;
 	config.mode = options & 64 ? HEARTH_WRITEBACK : HEARTH_WRITETHROUGH;
+	config.dispatch = pick(3);
 	rig_init(&m->rig, &config);
 	if (options & 16) {
 		shim_fail_in = 1 + pick(16);
@@ -190,7 +192,13 @@ static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(14)) {
+	switch (pick(16)) {
+	case 14:
+		hearth_cache_set_dispatch(cache, pick(3));
+		break;
+	case 15:
+		shim_cpuless = pick(1 << nr_node_ids);
+		break;
 	case 8:
 		held_drop(1 + pick(16));
 		break;
@@ -277,6 +285,7 @@ static void reset_shim(void)
 
 	shim_fail_in = 0;
 	shim_nid = 0;
+	shim_cpuless = 0;
 	for (nid = 0; nid < SHIM_MAX_NODES; nid++)
 		shim_node_budget(nid, -1);
 }

@@ -73,15 +73,29 @@ static int rig_op_read_block(struct hearth_cache *cache, u64 offset, u32 len,
 	return error;
 }
 
-static void rig_op_run(struct hearth_io *io)
+static void queue_to_run(struct req *req, int nid)
 {
-	struct req *req = req_of(io);
 	struct rig *rig = req->rig;
 
 	assert_no_lock(rig);
 	shim_assert(req->state == REQ_CORE);
 	req->state = REQ_QUEUED;
+	req->run_nid = nid;
 	enqueue(rig->runnable, &rig->nr_runnable, req);
+}
+
+static void rig_op_run(struct hearth_io *io)
+{
+	queue_to_run(req_of(io), NUMA_NO_NODE);
+}
+
+static void rig_op_run_on(struct hearth_io *io, int nid)
+{
+	struct req *req = req_of(io);
+
+	shim_assert(nid >= 0 && nid < (int)nr_node_ids);
+	req->rig->nr_sent++;
+	queue_to_run(req, nid);
 }
 
 /* An error is what the disk said, and a read says where. */
@@ -164,6 +178,7 @@ static const struct hearth_cache_ops rig_ops = {
 	.submit		= rig_op_submit,
 	.read_block	= rig_op_read_block,
 	.run		= rig_op_run,
+	.run_on		= rig_op_run_on,
 	.alloc		= rig_op_alloc,
 	.flush		= rig_op_flush,
 	.done		= rig_op_done,
@@ -177,6 +192,7 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 		.block_bytes = config->block_bytes ? config->block_bytes : 512,
 		.mode = config->mode,
 		.home = config->home,
+		.dispatch = config->dispatch,
 		.stripe_bytes = config->stripe_bytes ? config->stripe_bytes :
 						       HEARTH_EXTENT_BYTES,
 		.ahead_bytes = config->ahead_bytes,
@@ -242,16 +258,20 @@ void rig_submit(struct req *req)
 		hearth_io_submit(&req->io);
 }
 
-/* Runs the @i-th of the runnable requests. */
+/* Runs the @i-th of the runnable requests, where it wants to be if possible. */
 void rig_run(struct rig *rig, unsigned int i)
 {
 	struct req *req = dequeue(rig->runnable, &rig->nr_runnable, i);
 	struct req *before = rig->running;
+	int nid = shim_nid;
 
 	shim_assert(req->state == REQ_QUEUED);
 	req->state = REQ_CORE;
 	rig->running = req;
+	if (req->run_nid != NUMA_NO_NODE && node_state(req->run_nid, N_CPU))
+		shim_nid = req->run_nid;
 	hearth_io_run(&req->io);
+	shim_nid = nid;
 	rig->running = before;
 }
 

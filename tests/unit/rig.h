@@ -38,6 +38,7 @@ enum req_state {
  * @auto_free: free it when it is done
  * @no_hits: go to hearth_io_submit() without a look at the cache
  * @was_range: it went past the cache
+ * @run_nid: the node where it is to be run, or NUMA_NO_NODE: anywhere
  * @keep_pages: keep what a read was given beyond its end, see held.c
  * @sector: first sector
  * @nr_sectors: how many
@@ -58,6 +59,7 @@ struct req {
 	struct rig *rig;
 	enum req_state state;
 	bool auto_free, no_hits, was_range, keep_pages;
+	int run_nid;
 	u32 sector, nr_sectors, tag;
 	struct page *pages;
 	unsigned int nr_pages;
@@ -77,6 +79,7 @@ struct rig_config {
 	u32 block_bytes;	/* 512 if 0 */
 	enum hearth_mode mode;
 	enum hearth_home home;
+	enum hearth_dispatch dispatch;
 	u64 stripe_bytes;	/* 64 KiB if 0 */
 	u64 ahead_bytes;	/* no readahead if 0 */
 	u64 dirty_bytes;	/* nothing written back if 0 */
@@ -91,6 +94,7 @@ struct rig {
 	struct req *active[RIG_MAX_REQS];
 	unsigned int nr_runnable, nr_on_disk, nr_active;
 	unsigned long to_flush;	/* nodes */
+	unsigned int nr_sent;	/* calls of hearth_cache_ops.run_on */
 	struct req *running;
 	bool is_nested;		/* a step runs in the middle of another */
 	void (*look_up_hook)(void);	/* for shim_step() in look-ups */

@@ -34,6 +34,7 @@ struct job {
 	struct scatterlist sg[MAX_PAGES];
 	struct page *pages;	/* NULL if @sg may be flipped */
 	u32 sector, nr, version;
+	int nid;		/* where it is to be run, or anywhere */
 	bool is_done;
 };
 
@@ -58,7 +59,9 @@ static pthread_cond_t done_cond = PTHREAD_COND_INITIALIZER;
 static struct hearth_cache *cache;
 static unsigned int nr_own;			/* the cache's own, under way */
 static unsigned int to_flush[2];		/* nodes */
-static struct job flush_jobs[2];
+static struct job flush_jobs[2] = {
+	{ .nid = NUMA_NO_NODE }, { .nid = NUMA_NO_NODE },
+};
 static u32 contents[NR_SECTORS];		/* of the disk: versions */
 static u32 begun[NR_SECTORS], acked[NR_SECTORS];
 
@@ -124,6 +127,14 @@ static int op_read_block(struct hearth_cache *c, u64 offset, u32 len,
 static void op_run(struct hearth_io *io)
 {
 	shim_assert(shim_holds_no_lock());
+	job_of(io)->nid = NUMA_NO_NODE;
+	push(&runnable, job_of(io));
+}
+
+static void op_run_on(struct hearth_io *io, int nid)
+{
+	shim_assert(shim_holds_no_lock());
+	job_of(io)->nid = nid;
 	push(&runnable, job_of(io));
 }
 
@@ -170,6 +181,7 @@ static const struct hearth_cache_ops ops = {
 	.submit		= op_submit,
 	.read_block	= op_read_block,
 	.run		= op_run,
+	.run_on		= op_run_on,
 	.alloc		= op_alloc,
 	.flush		= op_flush,
 	.done		= op_done,
@@ -275,9 +287,12 @@ static void *run_worker(void *arg)
 {
 	struct choice choice = { .state = 42 + (unsigned long)arg };
 	struct job *job;
+	int home;
 
 	enter_thread((unsigned long)arg);
+	home = shim_nid;
 	while ((job = pop(&runnable, &choice))) {
+		shim_nid = job->nid != NUMA_NO_NODE ? job->nid : home;
 		if (job >= flush_jobs && job < flush_jobs + 2)
 			flush_node(job);
 		else
@@ -476,6 +491,8 @@ static void *run_submitter(void *arg)
 			do_flush(self);
 		if (chance(&choice, 50))
 			WRITE_ONCE(cache->mode, modes[choose(&choice, 5)]);
+		if (chance(&choice, 50))
+			hearth_cache_set_dispatch(cache, choose(&choice, 3));
 	}
 	return NULL;
 }
@@ -511,6 +528,7 @@ int main(void)
 		.block_bytes = 512, .home = HEARTH_HOME_STRIPE,
 		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = frames,
 		.ahead_bytes = 1 << 20, .dirty_bytes = 12 << HEARTH_FRAME_SHIFT,
+		.dispatch = HEARTH_DISPATCH_HOME,
 	};
 	struct shim_usage left;
 

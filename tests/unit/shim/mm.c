@@ -9,6 +9,7 @@
 #define OBJECT_POISON	0x5a
 
 unsigned int nr_node_ids = 1;
+unsigned int shim_cpuless;
 __thread int shim_nid;
 __thread int shim_cpu;
 long shim_fail_in;

@@ -19,8 +19,16 @@ extern unsigned int nr_node_ids;
 extern __thread int shim_nid;	/* node of this thread */
 extern __thread int shim_cpu;	/* CPU of this thread */
 
+#define NUMA_NO_NODE		(-1)
 #define numa_node_id()		(shim_nid)
 #define numa_mem_id()		(shim_nid)
+/* Nodes without CPUs: bit n of shim_cpuless. */
+extern unsigned int shim_cpuless;
+
+enum shim_node_states { N_CPU };
+#define node_state(nid, state)						\
+	((void)(state), !(__atomic_load_n(&shim_cpuless, __ATOMIC_RELAXED) & \
+			  BIT(nid)))
 #define for_each_node(nid)						\
 	for ((nid) = 0; (nid) < (int)nr_node_ids; (nid)++)
 #define for_each_possible_cpu(cpu)					\
