@@ -59,6 +59,7 @@ static int make_cache(struct hearth_dev *hdev)
 		.mode		= hdev->params.mode == HEARTH_WRITEBACK ?
 				  HEARTH_WRITETHROUGH : hdev->params.mode,
 		.home		= hdev->params.home,
+		.dispatch	= hdev->params.dispatch,
 		.stripe_bytes	= hdev->params.stripe_bytes,
 		.ahead_bytes	= hdev->params.ahead_bytes,
 		.dirty_bytes	= hearth_params_dirty(&hdev->params),
@@ -177,12 +178,13 @@ static ssize_t hearth_show_configfs_dev_params(struct se_device *dev,
 
 	mutex_lock(&hdev->lock);
 	len = scnprintf(page, PAGE_SIZE / 2,
-			"dev=%s cache=%llu mode=%s home=%s stripe=%llu readahead=%llu dirty=%llu readonly=%d\n",
+			"dev=%s cache=%llu mode=%s home=%s dispatch=%s stripe=%llu readahead=%llu dirty=%llu readonly=%d\n",
 			params->dev ?: "", params->cache_bytes,
 			hearth_mode_name(params->mode),
-			hearth_home_name(params->home), params->stripe_bytes,
-			params->ahead_bytes, hearth_params_dirty(params),
-			params->readonly);
+			hearth_home_name(params->home),
+			hearth_dispatch_name(params->dispatch),
+			params->stripe_bytes, params->ahead_bytes,
+			hearth_params_dirty(params), params->readonly);
 	mutex_unlock(&hdev->lock);
 	return len;
 }
@@ -296,6 +298,21 @@ static ssize_t hearth_home_store(struct config_item *item, const char *page,
 }
 CONFIGFS_ATTR(hearth_, home);
 
+static ssize_t hearth_dispatch_show(struct config_item *item, char *page)
+{
+	struct hearth_dev *hdev = item_to_hearth_dev(item);
+
+	return sysfs_emit(page, "%s\n",
+			  hearth_dispatch_name(hdev->params.dispatch));
+}
+
+static ssize_t hearth_dispatch_store(struct config_item *item,
+				     const char *page, size_t count)
+{
+	return store_param(item, "dispatch", page, count);
+}
+CONFIGFS_ATTR(hearth_, dispatch);
+
 static ssize_t hearth_readahead_show(struct config_item *item, char *page)
 {
 	struct hearth_dev *hdev = item_to_hearth_dev(item);
@@ -374,6 +391,7 @@ CONFIGFS_ATTR(hearth_, block_size);
 static struct configfs_attribute *own_attrs[] = {
 	&hearth_attr_mode,
 	&hearth_attr_home,
+	&hearth_attr_dispatch,
 	&hearth_attr_readahead,
 	&hearth_attr_dirty,
 	&hearth_attr_stripe,

@@ -306,6 +306,7 @@ const struct hearth_cache_ops hearth_cache_ops = {
 	.submit		= hearth_backing_submit,
 	.read_block	= hearth_backing_read_block,
 	.run		= hearth_dispatch,
+	.run_on		= hearth_dispatch_on,
 	.alloc		= alloc_own,
 	.flush		= hearth_writeback_run,
 	.done		= request_done,

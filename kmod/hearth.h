@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "core/cache.h"
 #include "params.h"
+#include "workers.h"
 
 /* SBC-4 5.14; <scsi/scsi_proto.h> has the short form only */
 #define HEARTH_PRE_FETCH_16	0x90
@@ -119,6 +120,7 @@ struct hearth_waiter {
  * @hdev: the LUN
  * @cmd: the command, or NULL if nobody waits for it
  * @work: runs the request's next step
+ * @job: the same, on a certain node
  * @nr_bios: bios in flight, and one for whoever submits them
  * @status: the first error among them
  * @waiter: who waits for it, if that is no command
@@ -133,6 +135,7 @@ struct hearth_request {
 	struct hearth_dev *hdev;
 	struct se_cmd *cmd;
 	struct work_struct work;
+	struct hearth_job job;
 	atomic_t nr_bios;
 	blk_status_t status;
 	struct hearth_waiter *waiter;
@@ -190,6 +193,7 @@ extern const struct hearth_cache_ops hearth_cache_ops;
 int hearth_dispatch_init(void);
 void hearth_dispatch_exit(void);
 void hearth_dispatch(struct hearth_io *io);
+void hearth_dispatch_on(struct hearth_io *io, int nid);
 void hearth_dispatch_work(struct hearth_io *io, work_func_t step);
 
 /* prefetch.c */

@@ -30,6 +30,12 @@ static const char * const home_names[] = {
 	[HEARTH_HOME_STRIPE]	= "stripe",
 };
 
+static const char * const dispatch_names[] = {
+	[HEARTH_DISPATCH_INLINE]	= "inline",
+	[HEARTH_DISPATCH_HOME]		= "home",
+	[HEARTH_DISPATCH_AUTO]		= "auto",
+};
+
 const char *hearth_mode_name(enum hearth_mode mode)
 {
 	return mode_names[mode];
@@ -44,6 +50,11 @@ const char *hearth_home_name(enum hearth_home home)
 u64 hearth_params_dirty(const struct hearth_params *params)
 {
 	return params->dirty_bytes ?: params->cache_bytes / 4;
+}
+
+const char *hearth_dispatch_name(enum hearth_dispatch dispatch)
+{
+	return dispatch_names[dispatch];
 }
 
 /* "64k" and the like; the suffixes are powers of 1024. */
@@ -117,6 +128,17 @@ static int parse_home(struct hearth_params *params, const char *value)
 	return 0;
 }
 
+static int parse_dispatch(struct hearth_params *params, const char *value)
+{
+	int dispatch = match_string(dispatch_names, ARRAY_SIZE(dispatch_names),
+				    value);
+
+	if (dispatch < 0)
+		return -EINVAL;
+	params->dispatch = dispatch;
+	return 0;
+}
+
 static int parse_stripe(struct hearth_params *params, const char *value)
 {
 	u64 bytes;
@@ -175,6 +197,8 @@ static const struct param param_table[] = {
 	{ "mode", "unknown; give writethrough, writeback or writearound",
 	  parse_mode, true },
 	{ "home", "unknown; give touch or stripe", parse_home, true },
+	{ "dispatch", "unknown; give inline, home or auto", parse_dispatch,
+	  true },
 	{ "stripe", "give a power of two from 64k to 1G", parse_stripe },
 	{ "readahead", "give a size from 128k to 64M, or 0 for none",
 	  parse_readahead, true },
@@ -188,6 +212,7 @@ void hearth_params_init(struct hearth_params *params)
 	memset(params, 0, sizeof(*params));
 	params->stripe_bytes = DEFAULT_STRIPE_BYTES;
 	params->ahead_bytes = DEFAULT_AHEAD_BYTES;
+	params->dispatch = HEARTH_DISPATCH_AUTO;
 }
 
 void hearth_params_free(struct hearth_params *params)
@@ -225,7 +250,7 @@ int hearth_params_set(struct hearth_dev *hdev, const char *key,
 
 	lockdep_assert_held(&hdev->lock);
 	if (!param) {
-		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, stripe, readahead, dirty and readonly\n",
+		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, dispatch, stripe, readahead, dirty and readonly\n",
 			   key, value);
 		return -EINVAL;
 	}
@@ -246,6 +271,7 @@ int hearth_params_set(struct hearth_dev *hdev, const char *key,
 	}
 	hearth_cache_set_dirty(hdev->cache, hearth_params_dirty(&hdev->params));
 	WRITE_ONCE(hdev->cache->home, hdev->params.home);
+	hearth_cache_set_dispatch(hdev->cache, hdev->params.dispatch);
 	hearth_cache_set_ahead(hdev->cache, hdev->params.ahead_bytes);
 	return ret;
 }

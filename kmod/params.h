@@ -15,6 +15,7 @@ struct hearth_dev;
  * @cache_bytes: size of the cache, 0 if not given
  * @mode: see enum hearth_mode
  * @home: see enum hearth_home
+ * @dispatch: see enum hearth_dispatch
  * @stripe_bytes: see struct hearth_cache_params
  * @ahead_bytes: the largest readahead window
  * @dirty_bytes: how much may wait to be written back; 0: a quarter of the cache
@@ -25,6 +26,7 @@ struct hearth_params {
 	u64 cache_bytes;
 	enum hearth_mode mode;
 	enum hearth_home home;
+	enum hearth_dispatch dispatch;
 	u64 stripe_bytes;
 	u64 ahead_bytes;
 	u64 dirty_bytes;
@@ -39,5 +41,6 @@ int hearth_params_set(struct hearth_dev *hdev, const char *key,
 u64 hearth_params_dirty(const struct hearth_params *params);
 const char *hearth_mode_name(enum hearth_mode mode);
 const char *hearth_home_name(enum hearth_home home);
+const char *hearth_dispatch_name(enum hearth_dispatch dispatch);
 
 #endif /* HEARTH_PARAMS_H */

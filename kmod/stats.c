@@ -67,6 +67,17 @@ static ssize_t home_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(home);
 
+/* What was chosen: with a single node it makes no difference. */
+static ssize_t dispatch_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct hearth_dev *hdev = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n",
+			  hearth_dispatch_name(hdev->params.dispatch));
+}
+static DEVICE_ATTR_RO(dispatch);
+
 static ssize_t stripe_bytes_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
@@ -136,6 +147,7 @@ static struct attribute *hearth_attrs[] = {
 	&dev_attr_cache_bytes.attr,
 	&dev_attr_mode.attr,
 	&dev_attr_home.attr,
+	&dev_attr_dispatch.attr,
 	&dev_attr_stripe_bytes.attr,
 	&dev_attr_state.attr,
 	&dev_attr_dirty_bytes.attr,
@@ -191,6 +203,8 @@ NODE_COUNTER(ahead, HEARTH_AHEAD);
 NODE_COUNTER(flipped_bytes, HEARTH_FLIPPED_BYTES);
 NODE_COUNTER(local_bytes, HEARTH_LOCAL_BYTES);
 NODE_COUNTER(remote_bytes, HEARTH_REMOTE_BYTES);
+NODE_COUNTER(remote_stored_bytes, HEARTH_REMOTE_STORES);
+NODE_COUNTER(handed_over, HEARTH_HANDED_OVER);
 NODE_COUNTER(evictions, HEARTH_EVICTIONS);
 NODE_COUNTER(bypasses, HEARTH_BYPASSES);
 NODE_COUNTER(cleaned, HEARTH_CLEANED);
@@ -205,6 +219,8 @@ static struct attribute *node_attrs[] = {
 	&node_attr_flipped_bytes.attr,
 	&node_attr_local_bytes.attr,
 	&node_attr_remote_bytes.attr,
+	&node_attr_remote_stored_bytes.attr,
+	&node_attr_handed_over.attr,
 	&node_attr_evictions.attr,
 	&node_attr_bypasses.attr,
 	&node_attr_cleaned.attr,

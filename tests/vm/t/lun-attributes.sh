@@ -6,11 +6,11 @@
 
 . "$HEARTH_TESTS/lib.sh"
 
-make_lun vol0 dev=/dev/vdb,cache=64M,mode=writearound,home=stripe,stripe=128k,readahead=1M
+make_lun vol0 dev=/dev/vdb,cache=64M,mode=writearound,home=stripe,dispatch=home,stripe=128k,readahead=1M
 lun=$core/hearth_0/vol0
 sys=/sys/class/hearth/vol0
 
-grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
+grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe dispatch=home stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
 	<(sed -n 2p $lun/info | sed 's/^ *//;s/ *$//') || fail "info: $(<$lun/info)"
 
 equal dev_path "$(<$sys/dev_path)" /dev/vdb
@@ -19,18 +19,19 @@ equal block_size "$(<$sys/block_size)" 512
 equal cache_bytes "$(<$sys/cache_bytes)" 67108864
 equal mode "$(<$sys/mode)" writearound
 equal home "$(<$sys/home)" stripe
+equal dispatch "$(<$sys/dispatch)" home
 equal stripe_bytes "$(<$sys/stripe_bytes)" 131072
 equal state "$(<$sys/state)" ok
 for node in 0 1; do
-	for name in hits misses ahead flipped_bytes local_bytes remote_bytes frames limit_frames dirty_frames cleaned \
-		evictions bypasses; do
+	for name in hits misses ahead flipped_bytes local_bytes remote_bytes remote_stored_bytes handed_over \
+		frames limit_frames dirty_frames cleaned evictions bypasses; do
 		[[ $(counter vol0 $node $name) =~ ^[0-9]+$ ]] ||
 			fail "node$node/$name: not a number"
 	done
 done
 equal 'limit_frames of all nodes' "$(counter_sum vol0 limit_frames)" $((67108864 / 4096))
 
-for name in mode home readahead dirty; do
+for name in mode home dispatch readahead dirty; do
 	value=$(<$lun/attrib/$name)
 	echo "$value" >$lun/attrib/$name || fail "attrib/$name: refuses its own value $value"
 done
@@ -39,6 +40,8 @@ echo writethrough >$lun/attrib/mode
 equal 'mode, changed' "$(<$sys/mode)" writethrough
 echo touch >$lun/attrib/home
 equal 'home, changed' "$(<$sys/home)" touch
+echo inline >$lun/attrib/dispatch
+equal 'dispatch, changed' "$(<$sys/dispatch)" inline
 echo 4M >$lun/attrib/readahead
 equal 'readahead, changed' "$(<$lun/attrib/readahead)" 4194304
 set_attribute() {
@@ -52,6 +55,8 @@ equal 'dirty after a refusal' "$(<$lun/attrib/dirty)" 16777216
 echo 8M >$lun/attrib/dirty
 equal 'dirty, changed' "$(<$lun/attrib/dirty)" 8388608
 expect_fail 'home=.*nowhere' set_attribute home nowhere
+expect_fail 'dispatch=nowhere: unknown; give inline, home or auto' set_attribute dispatch nowhere
+equal 'dispatch after a refusal' "$(<$sys/dispatch)" inline
 for value in 4k 1G lots -1; do
 	expect_fail "readahead=$value: give a size from 128k to 64M, or 0 for none" set_attribute readahead $value
 done

@@ -17,6 +17,7 @@ PLUGIN = "hearth"
 MODULE = "target_core_hearth"
 MODES = ("writethrough", "writeback", "writearound")
 HOMES = ("touch", "stripe")
+DISPATCHES = ("inline", "home", "auto")
 WWN_MAX = 253  # INQUIRY_VPD_SERIAL_LEN, less the final NUL
 
 _SYSFS = "/sys/class/hearth"
@@ -57,6 +58,7 @@ class HearthMixin:
     cache     size in bytes, or a number with k, M, G or T
     mode      writethrough, writeback or writearound
     home      touch or stripe: how the home node of a block is chosen
+    dispatch  inline, home or auto: who copies what lies on another node
     stripe    size of a stripe, a power of two from 64K
     readahead largest readahead window, from 128K to 64M, or 0 for none
     dirty     how much may wait to be written back; a quarter of the cache if None
@@ -65,10 +67,11 @@ class HearthMixin:
     index     number of the HBA in configfs, chosen if None
     """
 
-    def __init__(self, name, dev=None, cache=None, mode=None, home=None, stripe=None,
-                 readahead=None, dirty=None, readonly=None, wwn=None, index=None):
-        settings = {"cache": cache, "mode": mode, "home": home, "stripe": stripe,
-                    "readahead": readahead, "dirty": dirty, "readonly": _flag(readonly)}
+    def __init__(self, name, dev=None, cache=None, mode=None, home=None, dispatch=None,
+                 stripe=None, readahead=None, dirty=None, readonly=None, wwn=None, index=None):
+        settings = {"cache": cache, "mode": mode, "home": home, "dispatch": dispatch,
+                    "stripe": stripe, "readahead": readahead, "dirty": dirty,
+                    "readonly": _flag(readonly)}
         settings = {key: value for key, value in settings.items() if value is not None}
         if dev is None:
             if settings or wwn is not None:
@@ -196,6 +199,7 @@ class HearthMixin:
     cache = property(lambda self: int(self._setting("cache") or 0), doc="Size of the cache in bytes.")
     mode = property(lambda self: self._setting("mode"), doc="writethrough, writeback or writearound.")
     home = property(lambda self: self._setting("home"), doc="touch or stripe.")
+    dispatch = property(lambda self: self._setting("dispatch"), doc="inline, home or auto.")
     stripe = property(lambda self: int(self._setting("stripe") or 0), doc="Size of a stripe in bytes.")
     readahead = property(lambda self: int(self._setting("readahead") or 0),
                          doc="Largest readahead window in bytes, 0 for none.")
@@ -210,5 +214,6 @@ class HearthMixin:
     def dump(self):
         d = super().dump()
         d.update(dev=self.udev_path, cache=self.cache, mode=self.mode, home=self.home,
-                 stripe=self.stripe, readahead=self.readahead, dirty=self.dirty, readonly=self.readonly, wwn=self.wwn)
+                 dispatch=self.dispatch, stripe=self.stripe, readahead=self.readahead,
+                 dirty=self.dirty, readonly=self.readonly, wwn=self.wwn)
         return d

@@ -20,9 +20,10 @@ from hearth_targetcli import storage_object
 from hearth_targetcli.kernel_log import KernelLog
 
 UNITS = {"": 1, "k": 1 << 10, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-CHOICES = {"mode": ("writethrough", "writeback", "writearound"), "home": ("touch", "stripe"), "readonly": ("0", "1")}
-DEFAULTS = {"mode": "writethrough", "home": "touch", "stripe": 1 << 20, "readahead": 2 << 20,
-            "dirty": 0, "readonly": "0"}
+CHOICES = {"mode": ("writethrough", "writeback", "writearound"), "home": ("touch", "stripe"),
+           "dispatch": ("inline", "home", "auto"), "readonly": ("0", "1")}
+DEFAULTS = {"mode": "writethrough", "home": "touch", "dispatch": "auto", "stripe": 1 << 20,
+            "readahead": 2 << 20, "dirty": 0, "readonly": "0"}
 
 
 class FakeKernel:
@@ -166,12 +167,12 @@ class FakeKernel:
         self._show(lun, settings)
 
     def _show(self, lun, settings):
-        keys = ("dev", "cache", "mode", "home", "stripe", "readahead", "dirty", "readonly")
+        keys = ("dev", "cache", "mode", "home", "dispatch", "stripe", "readahead", "dirty", "readonly")
         shown = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
         with (lun / "info").open("a") as info:
             info.write(f"        {shown}\n")
-        for key, writable in {"mode": True, "home": True, "readahead": True, "dirty": True, "cache": False,
-                              "stripe": False}.items():
+        for key, writable in {"mode": True, "home": True, "dispatch": True, "readahead": True,
+                              "dirty": True, "cache": False, "stripe": False}.items():
             attribute = lun / "attrib" / key
             attribute.write_text(str(settings.get(key)))
             attribute.chmod(0o644 if writable else 0o444)

@@ -81,7 +81,8 @@ class UITest(unittest.TestCase):
         self.create(more="wwn=serial-1")
         shown = self.run_command("/backstores/hearth/vol0 info").splitlines()
         self.assertEqual(shown, [
-            "cache: 17179869184", f"dev: {self.dev}", "dirty: 0", "home: touch", "mode: writethrough", "name: vol0",
+            "cache: 17179869184", f"dev: {self.dev}", "dirty: 0", "dispatch: auto", "home: touch",
+            "mode: writethrough", "name: vol0",
             "plugin: hearth", "readahead: 2097152", "readonly: False", "stripe: 1048576", "wwn: serial-1",
             "size: 107374182400", "state: ok", "dirty bytes: 0"])
 
