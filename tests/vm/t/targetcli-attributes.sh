@@ -12,14 +12,15 @@ start_targetcli
 create_vol0 home=touch >/dev/null
 attach_saved hearth/vol0
 
-said=$(targetcli /backstores/hearth/vol0 get attribute mode home stripe cache readahead)
-for pair in mode=writethrough home=touch stripe=1048576 cache=67108864 readahead=2097152; do
+said=$(targetcli /backstores/hearth/vol0 get attribute mode home dispatch stripe cache readahead)
+for pair in mode=writethrough home=touch dispatch=auto stripe=1048576 cache=67108864 readahead=2097152; do
 	says "$pair" "$said"
 done
 
-targetcli /backstores/hearth/vol0 set attribute mode=writearound home=stripe readahead=0 >/dev/null
+targetcli /backstores/hearth/vol0 set attribute mode=writearound home=stripe dispatch=home readahead=0 >/dev/null
 equal 'mode in configfs' "$(<$core/hearth_0/vol0/attrib/mode)" writearound
 equal 'home in sysfs' "$(</sys/class/hearth/vol0/home)" stripe
+equal 'dispatch in sysfs' "$(</sys/class/hearth/vol0/dispatch)" home
 equal 'readahead in configfs' "$(<$core/hearth_0/vol0/attrib/readahead)" 0
 says 'mode: writearound$' "$(targetcli /backstores/hearth/vol0 info)"
 dd if=/dev/urandom of=pattern bs=1M count=4 status=none
@@ -28,6 +29,7 @@ cmp -n $((4 << 20)) pattern "$disk" || fail 'what was written in the new mode re
 
 expect_fail 'hearth/vol0: mode=fast: .*writethrough' targetcli /backstores/hearth/vol0 set attribute mode=fast
 expect_fail 'hearth/vol0: home=away: ' targetcli /backstores/hearth/vol0 set attribute home=away
+expect_fail 'hearth/vol0: dispatch=away: ' targetcli /backstores/hearth/vol0 set attribute dispatch=away
 expect_fail 'cache' targetcli /backstores/hearth/vol0 set attribute cache=1G
 equal 'mode after the refusals' "$(<$core/hearth_0/vol0/attrib/mode)" writearound
 equal 'home after the refusals' "$(<$core/hearth_0/vol0/attrib/home)" stripe

@@ -4,7 +4,8 @@
 import stat
 import sys
 
-from .storage_object import HOMES, MODES, PLUGIN
+from . import placement
+from .storage_object import DISPATCHES, HOMES, MODES, PLUGIN
 
 
 def register(ui_backstore):
@@ -49,6 +50,8 @@ class StorageObjectMixin:
                                 "writeback, when the cache has it; writearound, when the device has it."),
         "home": ("hearth_home", "Home node of a block: touch, where its data first arrived; "
                                 "stripe, by its address."),
+        "dispatch": ("hearth_dispatch", "Who copies what lies on another node: inline, the CPU that received the "
+                                        "command; home, workers of that node; auto, these if it is much."),
         "stripe": ("number", "Size of a stripe in bytes, for home=stripe."),
         "readahead": ("string", "Largest readahead window for sequential reads, from 128K to 64M; 0 for none."),
         "dirty": ("string", "How much may wait to be written back, in bytes or with k, M, G or T."),
@@ -57,6 +60,7 @@ class StorageObjectMixin:
 
     ui_type_hearth_mode = _choice_type(MODES)
     ui_type_hearth_home = _choice_type(HOMES)
+    ui_type_hearth_dispatch = _choice_type(DISPATCHES)
 
     def summary(self):
         so = self.rtsnode
@@ -103,8 +107,8 @@ class BackstoreMixin:
         self.so_cls = self.ui.UIHearthStorageObject
         super().__init__(PLUGIN, parent)
 
-    def ui_command_create(self, name, dev, cache, mode=None, home=None, stripe=None,
-                          readahead=None, dirty=None, readonly=None, wwn=None):
+    def ui_command_create(self, name, dev, cache, mode=None, home=None, dispatch=None,
+                          stripe=None, readahead=None, dirty=None, readonly=None, wwn=None):
         '''
         Creates a LUN that keeps the blocks of the block device "dev" in a
         cache in memory, each on its home NUMA node. The device is claimed:
@@ -129,6 +133,13 @@ class BackstoreMixin:
         touch: a block lives on the node where its data first arrived.
         stripe: the node follows from the address of the block.
         Can be changed later: set attribute home=...
+
+        dispatch
+        --------
+        Who copies what cannot be handed over by exchanging pages and lies on
+        another node. inline: the CPU that received the command. home: worker
+        threads of that node. auto (the default): these if it is 64K or more.
+        Can be changed later: set attribute dispatch=...
 
         stripe
         ------
@@ -161,19 +172,60 @@ class BackstoreMixin:
         ---------------------------------------------------------------------
         '''
         self.assert_root()
-        so = self.create_object(name, dev, cache=cache, mode=mode, home=home, stripe=stripe,
-                                readahead=readahead, dirty=dirty, readonly=readonly, wwn=wwn)
+        so = self.create_object(name, dev, cache=cache, mode=mode, home=home,
+                                dispatch=dispatch, stripe=stripe, readahead=readahead, dirty=dirty,
+                                readonly=readonly, wwn=wwn)
         node = self.so_cls(so, self)
         self.setup_model_alias(so)
         self.shell.log.info(f"Created hearth storage object {name} using {so.udev_path}, "
                             f"cache {self.ui.bytes_to_human(so.cache)}.")
         return self.new_node(node)
 
+    def ui_command_placement(self, apply=None):
+        '''
+        Shows on which NUMA node the network card of each iSCSI portal is, and
+        on which CPUs the kernel runs the threads of iSCSI connections. They
+        should be CPUs of these nodes: what arrives there lives there, and is
+        copied, if at all, from there.
+
+        PARAMETERS
+        ==========
+        apply
+        -----
+        true: have the kernel use the CPUs that are suggested, for all targets
+        and for connections that exist as well. This is not part of the saved
+        configuration; targetcli-hearth(8) says how to keep it.
+        '''
+        self.assert_root()
+        say = self.shell.log.info
+        rows = list(placement.Placement().rows(self._iscsi_portals()))
+        if not rows:
+            raise self.ui.ExecutionError("There is no iSCSI portal yet; create one first.")
+        for portal, interface, node, cpus in rows:
+            say(f"{portal} {interface}: " + ("node unknown" if node is None else
+                                             f"node {node}, CPUs {placement.format_cpulist(cpus) or 'none'}"))
+        now = placement.allowed()
+        if now is not None:
+            say(f"iSCSI connections run on CPUs {placement.format_cpulist(now)}")
+        wanted = set().union(*(cpus for *_, cpus in rows))
+        if not wanted:
+            raise self.ui.ExecutionError("No portal's network card is on a node with CPUs that is known; "
+                                         "there is nothing to suggest.")
+        say(f"suggested: {placement.format_cpulist(wanted)}" + (", as it is" if wanted == now else ""))
+        if self.ui_eval_param(apply, "bool", False) and wanted != now:
+            placement.allow(wanted)
+            say(f"iSCSI connections run on CPUs {placement.format_cpulist(placement.allowed())} now")
+
+    def _iscsi_portals(self):
+        portals = self.ui.RTSRoot().network_portals
+        return sorted({(portal.ip_address, portal.port) for portal in portals
+                       if portal.parent_tpg.parent_target.fabric_module.name == "iscsi"})
+
     def ui_complete_create(self, parameters, text, current_param):
         if current_param == "dev":
             found = self._complete_device(text)
         else:
-            choices = {"mode": MODES, "home": HOMES, "readonly": ("true", "false")}
+            choices = {"mode": MODES, "home": HOMES, "dispatch": DISPATCHES, "readonly": ("true", "false")}
             found = [choice for choice in choices.get(current_param, ()) if choice.startswith(text)]
         if len(found) == 1 and not found[0].endswith("/"):
             return [found[0] + " "]

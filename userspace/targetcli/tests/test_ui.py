@@ -10,6 +10,8 @@ import tempfile
 import unittest
 from unittest import mock
 
+from hearth_targetcli import placement
+
 from . import fake_kernel
 
 try:
@@ -95,9 +97,11 @@ class UITest(unittest.TestCase):
 
     def test_attributes(self):
         self.create()
-        self.run_command("/backstores/hearth/vol0 set attribute mode=writearound home=stripe readahead=1M")
+        self.run_command("/backstores/hearth/vol0 set attribute mode=writearound home=stripe "
+                         "dispatch=inline readahead=1M")
         self.assertIn("mode=writearound", self.run_command("/backstores/hearth/vol0 get attribute mode"))
         self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.home, "stripe")
+        self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.dispatch, "inline")
         self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.readahead, 1 << 20)
 
     def test_a_read_only_attribute_cannot_be_set(self):
@@ -136,6 +140,31 @@ class UITest(unittest.TestCase):
         with self.assertRaisesRegex(Exception, "No storage object named vol9"):
             self.run_command("/backstores/hearth delete vol9")
 
+    def place(self, rows, now, line="placement"):
+        """What `placement` says of these rows, and the CPUs that it sets."""
+        asked = []
+        fake = mock.Mock(**{"rows.return_value": rows})
+        with (mock.patch.object(placement, "Placement", lambda: fake),
+              mock.patch.object(placement, "allowed", lambda: asked[-1] if asked else now),
+              mock.patch.object(placement, "allow", asked.append)):
+            said = self.run_command(f"/backstores/hearth {line}")
+        return said.splitlines(), asked
+
+    def test_placement_suggests_the_cpus_beside_the_cards(self):
+        rows = [("10.0.0.1:3260", "ens1", 1, {4, 5, 6, 7}), ("10.0.9.1:3260", "veth0", None, set())]
+        self.assertEqual(self.place(rows, set(range(8))), ([
+            "10.0.0.1:3260 ens1: node 1, CPUs 4-7", "10.0.9.1:3260 veth0: node unknown",
+            "iSCSI connections run on CPUs 0-7", "suggested: 4-7"], []))
+        self.assertEqual(self.place(rows, {4, 5, 6, 7}, "placement apply=true")[0][-1], "suggested: 4-7, as it is")
+        said, asked = self.place(rows, set(range(8)), "placement apply=true")
+        self.assertEqual((said[-1], asked), ("iSCSI connections run on CPUs 4-7 now", [{4, 5, 6, 7}]))
+
+    def test_placement_without_anything_to_suggest(self):
+        for rows, why in (([], "no iSCSI portal"),
+                          ([("10.0.9.1:3260", "veth0", None, set())], "nothing to suggest")):
+            with self.assertRaisesRegex(Exception, why):
+                self.place(rows, {0, 1}, "placement apply=true")
+
     def test_saved_and_restored(self):
         self.create(more="mode=writearound wwn=serial-1")
         saved = str(self.kernel.root / "save.json")
@@ -151,6 +180,7 @@ class UITest(unittest.TestCase):
         self.assertEqual(complete({}, "writeth", "mode"), ["writethrough "])
         self.assertEqual(complete({}, "", "mode"), ["writethrough", "writeback", "writearound"])
         self.assertEqual(complete({}, "s", "home"), ["stripe "])
+        self.assertEqual(complete({}, "", "dispatch"), ["inline", "home", "auto"])
         self.assertEqual(complete({}, "f", "readonly"), ["false "])
         self.assertEqual(complete({}, "", "cache"), [])
         os.mkdir(f"{self.dev}.d")
