@@ -257,6 +257,7 @@ void hearth_backing_submit(struct hearth_io *io)
 		submit_flush(req);
 		break;
 	case HEARTH_OP_FORGET:	/* needs no I/O */
+	case HEARTH_OP_REHOME:
 		break;
 	}
 	blk_finish_plug(&plug);

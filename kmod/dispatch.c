@@ -82,7 +82,7 @@ static void run_job(struct hearth_job *job)
 }
 
 /**
- * hearth_dispatch_on() - have a request go on on a certain node
+ * hearth_dispatch_on() - have a request continue on a certain node
  * @io: the request; see &hearth_cache_ops.run_on
  * @nid: the node
  *

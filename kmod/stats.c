@@ -205,6 +205,7 @@ NODE_COUNTER(local_bytes, HEARTH_LOCAL_BYTES);
 NODE_COUNTER(remote_bytes, HEARTH_REMOTE_BYTES);
 NODE_COUNTER(remote_stored_bytes, HEARTH_REMOTE_STORES);
 NODE_COUNTER(handed_over, HEARTH_HANDED_OVER);
+NODE_COUNTER(rehomed, HEARTH_REHOMED);
 NODE_COUNTER(evictions, HEARTH_EVICTIONS);
 NODE_COUNTER(bypasses, HEARTH_BYPASSES);
 NODE_COUNTER(cleaned, HEARTH_CLEANED);
@@ -221,6 +222,7 @@ static struct attribute *node_attrs[] = {
 	&node_attr_remote_bytes.attr,
 	&node_attr_remote_stored_bytes.attr,
 	&node_attr_handed_over.attr,
+	&node_attr_rehomed.attr,
 	&node_attr_evictions.attr,
 	&node_attr_bypasses.attr,
 	&node_attr_cleaned.attr,

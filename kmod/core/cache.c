@@ -9,6 +9,9 @@
 #include "index.h"
 #include "pool.h"
 #include "readahead.h"
+#include "rehome.h"
+
+#define NOT_DUE	U64_MAX
 
 int hearth_core_init(void)
 {
@@ -110,7 +113,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	cache->counters = __alloc_percpu(sizeof(u64) * HEARTH_NR_COUNTERS *
 					 nr_node_ids, sizeof(u64));
 	if (!cache->pools || !cache->counters ||
-	    alloc_pools(cache, p->nr_frames)) {
+	    hearth_rehome_init(cache) || alloc_pools(cache, p->nr_frames)) {
 		hearth_cache_free(cache);
 		return NULL;
 	}
@@ -135,6 +138,7 @@ void hearth_cache_free(struct hearth_cache *cache)
 		for_each_node(nid)
 			hearth_pool_free(cache->pools[nid]);
 	}
+	hearth_rehome_exit(cache);
 	kfree(cache->pools);
 	free_percpu(cache->counters);
 	kfree(cache);
@@ -142,7 +146,8 @@ void hearth_cache_free(struct hearth_cache *cache)
 
 /* Serves the span's part of one frame if it is there. */
 static bool read_hit(struct hearth_cache *cache, struct hearth_extent *ext,
-		     struct hearth_span *span, struct hearth_ahead *ahead)
+		     struct hearth_span *span, struct hearth_ahead *ahead,
+		     u64 *due)
 {
 	u32 from = span->offset & (HEARTH_FRAME_BYTES - 1);
 	u32 to = min_t(u64, from + span->len, HEARTH_FRAME_BYTES);
@@ -161,6 +166,7 @@ static bool read_hit(struct hearth_cache *cache, struct hearth_extent *ext,
 		return false;
 	}
 	hearth_count(cache, page_to_nid(page), HEARTH_HITS, 1);
+	hearth_rehome_note(cache, frame_nr, page_to_nid(page), due);
 	hearth_give_page(cache, span, page, from, to - from);
 	return true;
 }
@@ -168,7 +174,7 @@ static bool read_hit(struct hearth_cache *cache, struct hearth_extent *ext,
 /* Serves the span's part of one extent as far as it is there. */
 static bool read_extent_hits(struct hearth_cache *cache,
 			     struct hearth_span *span,
-			     struct hearth_ahead *ahead)
+			     struct hearth_ahead *ahead, u64 *due)
 {
 	u64 key = span->offset / HEARTH_EXTENT_BYTES;
 	struct hearth_extent *ext;
@@ -178,7 +184,7 @@ static bool read_extent_hits(struct hearth_cache *cache,
 	ext = hearth_extent_find(cache, key);
 	hit = ext;
 	while (hit && span->len && span->offset / HEARTH_EXTENT_BYTES == key)
-		hit = read_hit(cache, ext, span, ahead);
+		hit = read_hit(cache, ext, span, ahead, due);
 	rcu_read_unlock();
 	return hit;
 }
@@ -197,14 +203,18 @@ bool hearth_cache_read_hits(struct hearth_cache *cache,
 			    struct hearth_span *span)
 {
 	struct hearth_ahead ahead = { };
-	struct hearth_io *fill;
+	struct hearth_io *fill, *move;
+	u64 due = NOT_DUE;
 	bool hit = true;
 
 	while (hit && span->len)
-		hit = read_extent_hits(cache, span, &ahead);
+		hit = read_extent_hits(cache, span, &ahead, &due);
 	fill = hearth_ahead_alloc(cache, ahead, numa_mem_id());
 	if (fill)
 		hearth_io_submit(fill);
+	move = due == NOT_DUE ? NULL : hearth_rehome_alloc(cache, due);
+	if (move)
+		hearth_io_submit(move);
 	return hit;
 }
 

@@ -52,6 +52,7 @@ enum hearth_op {
 	HEARTH_OP_FLUSH,	/* empty: all of the LUN */
 	HEARTH_OP_CLEAN,	/* write back what is dirty */
 	HEARTH_OP_FORGET,	/* drop frames, dirty or not; no backing I/O */
+	HEARTH_OP_REHOME,	/* move frames to another node; no backing I/O */
 };
 
 /**
@@ -65,6 +66,7 @@ enum hearth_op {
  * @HEARTH_REMOTE_STORES: of these, the bytes that were stored on another node
  *	than the CPU's
  * @HEARTH_HANDED_OVER: requests that the node's workers were given
+ * @HEARTH_REHOMED: frames moved here from other nodes
  * @HEARTH_EVICTIONS: frames taken away to make room
  * @HEARTH_BYPASSES: requests that went past the cache for want of frames
  * @HEARTH_CLEANED: frames written back
@@ -78,6 +80,7 @@ enum hearth_counter {
 	HEARTH_REMOTE_BYTES,
 	HEARTH_REMOTE_STORES,
 	HEARTH_HANDED_OVER,
+	HEARTH_REHOMED,
 	HEARTH_EVICTIONS,
 	HEARTH_BYPASSES,
 	HEARTH_CLEANED,
@@ -96,8 +99,8 @@ enum hearth_counter {
  * @run: have hearth_io_run() called in process context, soon, not from within
  *	this call.  Called with no lock held.
  * @run_on: the same, on a CPU of a node if that has one.
- * @alloc: make a request of the core's own, HEARTH_OP_PREFETCH or
- *	HEARTH_OP_CLEAN, with all that is "set by the owner" for the range; the
+ * @alloc: make a request of the core's own, HEARTH_OP_PREFETCH,
+ *	HEARTH_OP_REHOME or HEARTH_OP_CLEAN, with all that is "set by the owner" for the range; the
  *	core submits it.  Process context, no lock held.  Return: NULL if there
  *	is no memory for readahead; for HEARTH_OP_CLEAN it waits until there is.
  * @flush: have hearth_flush_run() called for a node, in process context, soon,
@@ -187,6 +190,8 @@ struct hearth_flush {
  * @max_io_frames: a larger request bypasses the cache
  * @max_ahead_order: log2 of the largest readahead window in frames; 0: none
  * @nr_ahead: frames of readahead under way
+ * @suitors: who reads what lives on other nodes, see rehome.c; NULL: one node
+ * @nr_rehomes: HEARTH_OP_REHOME requests under way
  * @pools: by node id, NULL where there is no share
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
  * @range_lock: protects @ranges and the waiters of each
@@ -208,6 +213,8 @@ struct hearth_cache {
 	unsigned long max_io_frames;
 	u8 max_ahead_order;
 	atomic_long_t nr_ahead;
+	u64 *suitors;
+	atomic_long_t nr_rehomes;
 	struct hearth_pool **pools;
 	u64 __percpu *counters;
 

@@ -17,6 +17,7 @@
 #include "index.h"
 #include "range.h"
 #include "readahead.h"
+#include "rehome.h"
 
 /* Frames that a request cannot have: write-back is in the way of I/O only. */
 static u16 claimed(const struct hearth_io *io, const struct hearth_extent *ext)
@@ -96,6 +97,8 @@ static u16 wanted(struct hearth_io *io, struct hearth_extent *ext)
 		return missing_frames(io, ext);
 	case HEARTH_OP_CLEAN:
 		return hearth_io_frames(io, ext->key) & ext->dirty;
+	case HEARTH_OP_REHOME:
+		return hearth_rehome_wants(io, ext);
 	default:
 		return take_hits(io, ext);
 	}
@@ -197,7 +200,7 @@ static enum hearth_claim_result claim_extent(struct hearth_io *io)
 		return HEARTH_NO_MEMORY;
 	__acquire(&ext->lock);	/* lock_extent() did */
 	mask = wanted(io, ext);
-	if (io->op == HEARTH_OP_PREFETCH) {
+	if (io->op == HEARTH_OP_PREFETCH || io->op == HEARTH_OP_REHOME) {
 		take_claims(io, ext, free_frames(io, ext, mask));
 	} else if (io->op == HEARTH_OP_CLEAN && io->held_end) {
 		claim_or_cut(io, ext, mask);

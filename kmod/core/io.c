@@ -21,6 +21,7 @@
 #include "home.h"
 #include "range.h"
 #include "readahead.h"
+#include "rehome.h"
 #include "slot.h"
 
 /* Bytes of a frame that the LUN has: all, but for the last frame. */
@@ -206,6 +207,8 @@ static void want(struct hearth_io *io)
 	if (io->op == HEARTH_OP_PREFETCH) {
 		io->error = -ENOMEM;
 		finish_prefetch(io);
+	} else if (io->op == HEARTH_OP_REHOME) {
+		hearth_rehome_start(io);	/* moves what it has: nothing */
 	} else {
 		bypass_for_want(io);
 	}
@@ -216,6 +219,8 @@ static void start_transfer(struct hearth_io *io)
 {
 	if (io->op == HEARTH_OP_CLEAN)
 		start_clean(io);
+	else if (io->op == HEARTH_OP_REHOME)
+		hearth_rehome_start(io);
 	else if (!hearth_home_prepare(io))
 		return;		/* goes on elsewhere */
 	else if (!hearth_slots_prepare(io))
@@ -433,6 +438,7 @@ static bool may_be_cached(const struct hearth_io *io, enum hearth_mode mode)
 	case HEARTH_OP_READ:
 	case HEARTH_OP_PREFETCH:
 	case HEARTH_OP_CLEAN:
+	case HEARTH_OP_REHOME:
 		return true;
 	case HEARTH_OP_WRITE:
 		return mode != HEARTH_WRITEAROUND;

@@ -196,6 +196,37 @@ void hearth_policy_renew(struct hearth_policy *policy,
 	hearth_policy_insert(policy, frame);
 }
 
+/**
+ * hearth_policy_adopt() - put a frame in that was hot elsewhere
+ * @policy: the queues
+ * @frame: a frame that is in no queue
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_adopt(struct hearth_policy *policy,
+			 struct hearth_frame *frame)
+{
+	frame->born = policy->nr_inserted;
+	enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+}
+
+/**
+ * hearth_policy_remove() - take a frame out
+ * @policy: the queues
+ * @frame: a frame of theirs
+ *
+ * Context: Under the pool's lock.
+ * Return: false if somebody else took it out.
+ */
+bool hearth_policy_remove(struct hearth_policy *policy,
+			  struct hearth_frame *frame)
+{
+	if (frame->queue == HEARTH_QUEUE_NONE)
+		return false;
+	dequeue(policy, frame);
+	return true;
+}
+
 static struct hearth_frame *oldest(struct hearth_policy *policy,
 				   enum hearth_queue queue)
 {

@@ -42,6 +42,10 @@ void hearth_policy_demote(struct hearth_policy *policy,
 			  struct hearth_frame *frame);
 void hearth_policy_renew(struct hearth_policy *policy,
 			 struct hearth_frame *frame);
+void hearth_policy_adopt(struct hearth_policy *policy,
+			 struct hearth_frame *frame);
+bool hearth_policy_remove(struct hearth_policy *policy,
+			  struct hearth_frame *frame);
 struct hearth_frame *hearth_policy_victim(struct hearth_policy *policy);
 
 /**

@@ -242,6 +242,53 @@ static bool retract_frame(struct hearth_cache *cache,
 	return !needed;
 }
 
+/**
+ * hearth_frame_replace() - put a frame of another node in the place of one
+ * @cache: the cache
+ * @ext: the extent
+ * @old: its frame, claimed by the caller; freed
+ * @new: an empty frame
+ * @page: for it: a copy of what @old holds
+ *
+ * Context: Under the extent's lock.
+ * Return: What @new holds now; 0: @old is being evicted, nothing was done.
+ */
+u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,
+			struct hearth_frame *old, struct hearth_frame *new,
+			struct page *page)
+{
+	struct hearth_pool *from = cache->pools[old->nid];
+	struct hearth_pool *to = cache->pools[new->nid];
+	struct page *old_page;
+	u8 valid = old->valid;
+	bool queued;
+
+	lockdep_assert_held(&ext->lock);
+	spin_lock(&from->lock);
+	queued = hearth_policy_remove(&from->policy, old);
+	spin_unlock(&from->lock);
+	if (!queued)
+		return 0;
+	new->extent = ext;
+	new->index = old->index;
+	take_out(ext, old, &old_page);
+	hearth_frame_change_begin(new);
+	WRITE_ONCE(new->page, page);
+	WRITE_ONCE(new->valid, valid);
+	WRITE_ONCE(new->freq, READ_ONCE(old->freq));
+	WRITE_ONCE(new->ahead, READ_ONCE(old->ahead));
+	/* pairs with the address dependency of a look-up */
+	smp_store_release(&ext->frames[new->index], new);
+	ext->nr_frames++;
+	hearth_frame_change_end(new);
+	spin_lock(&to->lock);
+	hearth_policy_adopt(&to->policy, new);
+	spin_unlock(&to->lock);
+	hearth_pool_put_page(cache, old_page);
+	hearth_frame_free(old);
+	return valid;
+}
+
 /*
  * Gets a page of the pool by giving up a frame.  A frame that holds no page
  * (its sectors were discarded) yields none: its page is in the free list.

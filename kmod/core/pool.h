@@ -66,6 +66,9 @@ int hearth_frames_init(void);
 void hearth_frames_exit(void);
 struct hearth_frame *hearth_frame_alloc(int nid);
 void hearth_frame_free(struct hearth_frame *frame);
+u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,
+			struct hearth_frame *old, struct hearth_frame *new,
+			struct page *page);
 void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
 		       u8 sectors);
 

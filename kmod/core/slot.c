@@ -7,6 +7,7 @@
 #include "dirty.h"
 #include "index.h"
 #include "pool.h"
+#include "rehome.h"
 #include "slot.h"
 
 /**
@@ -213,6 +214,10 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 {
 	unsigned int index = frame_nr % HEARTH_EXTENT_FRAMES;
 
+	if (io->op == HEARTH_OP_REHOME) {
+		hearth_rehome_settle(io, slot, index);
+		return;
+	}
 	if (slot->kind == HEARTH_SLOT_CLEAN) {
 		settle_clean(io, slot, slot->ext->frames[index]);
 		return;

@@ -159,6 +159,7 @@ void check_rest(struct rig *rig)
 	int nid;
 
 	shim_assert(!atomic_long_read(&rig->cache->nr_ahead));
+	shim_assert(!atomic_long_read(&rig->cache->nr_rehomes));
 	shim_assert(list_empty(&rig->cache->ranges) && !rig->cache->nr_ranges);
 	shim_assert(list_empty(&rig->cache->flush.waiters));
 	shim_assert(!rig->cache->flush.nr_busy);

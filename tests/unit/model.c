@@ -188,11 +188,24 @@ static void read_ahead(void)
 		hearth_io_submit(io);
 }
 
+/* As if some extent had a suitor here. */
+static void rehome(void)
+{
+	u64 frame = pick(m->rig.disk.nr_sectors) / HEARTH_FRAME_SECTORS;
+	struct hearth_io *io = hearth_rehome_alloc(m->rig.cache, frame);
+
+	if (io)
+		hearth_io_submit(io);
+}
+
 static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(16)) {
+	switch (pick(17)) {
+	case 16:
+		rehome();
+		break;
 	case 14:
 		hearth_cache_set_dispatch(cache, pick(3));
 		break;

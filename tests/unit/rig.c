@@ -155,7 +155,7 @@ static struct hearth_io *rig_op_alloc(struct hearth_cache *cache,
 
 	assert_no_lock(rig);
 	shim_assert(rig->cache == cache && len);
-	if (op == HEARTH_OP_PREFETCH && rig->nr_active > RIG_MAX_REQS / 3)
+	if (op != HEARTH_OP_CLEAN && rig->nr_active > RIG_MAX_REQS / 3)
 		return NULL;
 	req = rig_req(rig, op, offset / SECTOR_BYTES, len / SECTOR_BYTES);
 	req->io.nid = nid;
@@ -328,7 +328,7 @@ static void print_active(const struct rig *rig)
 {
 	static const char * const ops[] = {
 		"read", "prefetch", "write", "discard", "write same", "flush",
-		"clean", "forget"
+		"clean", "forget", "rehome"
 	};
 	const struct hearth_io *io;
 	unsigned int i;

@@ -15,6 +15,7 @@
 #include "index.h"
 #include "pool.h"
 #include "readahead.h"
+#include "rehome.h"
 
 #include "sector.h"
 #include "disk.h"
@@ -152,6 +153,7 @@ static inline bool req_fills(const struct req *req)
 static inline bool req_is_command(const struct req *req)
 {
 	return req->io.op != HEARTH_OP_PREFETCH &&
+	       req->io.op != HEARTH_OP_REHOME &&
 	       req->io.op != HEARTH_OP_CLEAN && req->io.op != HEARTH_OP_FORGET;
 }
 

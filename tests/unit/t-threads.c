@@ -16,6 +16,7 @@
 
 #include "cache.h"
 #include "readahead.h"
+#include "rehome.h"
 #include "choice.h"
 #include "sector.h"
 
@@ -156,7 +157,8 @@ static void op_done(struct hearth_io *io)
 {
 	struct job *job = job_of(io);
 
-	if (io->op == HEARTH_OP_PREFETCH || io->op == HEARTH_OP_CLEAN) {
+	if (io->op == HEARTH_OP_PREFETCH || io->op == HEARTH_OP_CLEAN ||
+	    io->op == HEARTH_OP_REHOME) {
 		free(job);
 		__atomic_fetch_sub(&nr_own, 1, __ATOMIC_SEQ_CST);
 		return;
@@ -469,6 +471,15 @@ static void read_ahead(struct choice *choice)
 		hearth_io_submit(io);
 }
 
+static void rehome(struct choice *choice)
+{
+	u64 frame = choose(choice, NR_SECTORS / HEARTH_FRAME_SECTORS);
+	struct hearth_io *io = hearth_rehome_alloc(cache, frame);
+
+	if (io)
+		hearth_io_submit(io);
+}
+
 static void *run_submitter(void *arg)
 {
 	static const enum hearth_mode modes[] = {
@@ -491,6 +502,8 @@ static void *run_submitter(void *arg)
 			do_flush(self);
 		if (chance(&choice, 50))
 			WRITE_ONCE(cache->mode, modes[choose(&choice, 5)]);
+		if (chance(&choice, 10))
+			rehome(&choice);
 		if (chance(&choice, 50))
 			hearth_cache_set_dispatch(cache, choose(&choice, 3));
 	}

@@ -136,6 +136,9 @@ void *__alloc_percpu(size_t size, size_t align);
 	((void)__atomic_fetch_add(per_cpu_ptr(&(var), shim_cpu), (n),	\
 				  __ATOMIC_RELAXED))
 
+#define this_cpu_read(var)						\
+	__atomic_load_n(per_cpu_ptr(&(var), shim_cpu), __ATOMIC_RELAXED)
+
 /* Scatterlists */
 struct scatterlist {
 	struct page *page;

@@ -50,7 +50,7 @@ copied unaligned_writes
 dispatch=home
 echo $dispatch >$lun/attrib/dispatch
 copied unaligned_reads
-[ $local -ge $((48 << 20)) ] || fail "home: only $local bytes were copied"
+[ $local -ge $((32 << 20)) ] || fail "home: only $local bytes were copied"
 [ $((remote * 100)) -le $((local + remote)) ] || fail "home: reads copied $remote bytes from afar"
 [ $handed -gt 0 ] || fail 'home: nothing was handed over'
 copied unaligned_writes

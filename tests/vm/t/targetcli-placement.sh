@@ -14,7 +14,7 @@ modprobe iscsi_target_mod
 allowed=$target/iscsi/cpus_allowed_list
 
 expect_fail 'no iSCSI portal yet' targetcli /backstores/hearth placement
-create_vol0 >/dev/null
+create_vol0 home=touch >/dev/null
 session 'set global auto_add_default_portal=false' "/iscsi create $iqn" \
 	"/iscsi/$iqn/tpg1/luns create /backstores/hearth/vol0" "/iscsi/$iqn/tpg1/portals create $address 3260" \
 	"/iscsi/$iqn/tpg1 set attribute generate_node_acls=1 authentication=0 demo_mode_write_protect=0 cache_dynamic_acls=1" \
@@ -35,8 +35,8 @@ echo 1 >folder/device/numa_node
 mount --bind folder /sys/devices/virtual/net/v0
 defer umount /sys/devices/virtual/net/v0
 said=$(targetcli /backstores/hearth placement)
-says "^$address:3260 v0: node 1, CPUs 2-3$" "$said"
-says '^suggested: 2-3$' "$said"
+says "$address:3260 v0: node 1, CPUs 2-3$" "$said"
+says 'suggested: 2-3$' "$said"
 equal 'list when not asked to apply' "$(<$allowed)" "$before"
 says 'iSCSI connections run on CPUs 2-3 now' "$(targetcli /backstores/hearth placement apply=true)"
 equal 'list' "$(<$allowed)" 2-3
