@@ -6,7 +6,7 @@
 
 . "$HEARTH_TESTS/lib.sh"
 
-make_lun vol0 dev=/dev/vdb,cache=64M,home=stripe,stripe=64k
+make_lun vol0 dev=/dev/vdb,cache=64M,home=stripe,stripe=64k,dispatch=home
 equal 'limit of all nodes' "$(counter_sum vol0 limit_frames)" 16384
 attach_lun hearth_0/vol0
 fio_verify "$disk" --size=16m --numjobs=2 --offset_increment=16m --iodepth=16 --bsrange=512-128k --blockalign=512
