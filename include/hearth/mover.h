@@ -18,8 +18,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define HEARTH_SUFFIX_MAX 32
+#define HEARTH_MAX_COMPRESS_LEVEL 19
+#define HEARTH_UNLIMITED UINT64_MAX
 #define HEARTH_VERSION "0.1"
-#define HEARTH_PROTOCOL 1
+#define HEARTH_PROTOCOL 2
 
 /* What the programs exit with; the man page hearthcp(1) has the table. */
 enum hearth_exit {
@@ -34,6 +37,7 @@ enum hearth_exit {
 	HEARTH_EXIT_INTERRUPTED = 20,
 	HEARTH_EXIT_PARTIAL = 23,   /* some files were not copied */
 	HEARTH_EXIT_VANISHED = 24,  /* only that source files vanished meanwhile */
+	HEARTH_EXIT_UNDELETED = 25, /* --delete held back what it would have removed */
 };
 
 enum hearth_flag {
@@ -51,7 +55,23 @@ enum hearth_flag {
 	HEARTH_EXISTING = 1u << 11,     /* create nothing */
 	HEARTH_IGNORE_EXISTING = 1u << 12,
 	HEARTH_ONE_FILE_SYSTEM = 1u << 13,
-	HEARTH_ALL_FLAGS = (1u << 14) - 1,
+	HEARTH_DRY_RUN = 1u << 14,      /* change nothing */
+	HEARTH_ITEMIZE = 1u << 15,      /* the receiver names what it changes */
+	HEARTH_DELETE = 1u << 16,       /* what the source has not, the destination loses */
+	HEARTH_DELETE_EXCLUDED = 1u << 17,
+	HEARTH_FORCE = 1u << 18,        /* delete even if the source is empty */
+	HEARTH_HARD_LINKS = 1u << 19,
+	HEARTH_ACLS = 1u << 20,
+	HEARTH_XATTRS = 1u << 21,
+	HEARTH_SPARSE = 1u << 22,       /* runs of zeros become holes */
+	HEARTH_CHECKSUM = 1u << 23,     /* compare contents, not times */
+	HEARTH_INPLACE = 1u << 24,      /* write to the files themselves */
+	HEARTH_VERIFY = 1u << 25,       /* read back what was written */
+	HEARTH_BACKUP = 1u << 26,
+	HEARTH_REMOVE_SOURCE = 1u << 27,
+	HEARTH_COPY_LINKS = 1u << 28,
+	HEARTH_RELATIVE = 1u << 29,
+	HEARTH_ALL_FLAGS = (1u << 30) - 1,
 };
 
 enum hearth_fsync {
@@ -76,14 +96,38 @@ enum hearth_stages {
  * @memory_bytes: pool of an end
  * @timeout_s: silence of the peer after which it counts as lost
  * @stages: enum hearth_stages; not sent to the peer
+ * @compress_level: of zstd, on streams that leave the machine; 0: none
+ * @bytes_per_s: the most that is sent; HEARTH_UNLIMITED
+ * @max_delete: names that may be deleted; HEARTH_UNLIMITED
+ * @uid: owner that everything gets, or UINT32_MAX
+ * @gid: group that everything gets, or UINT32_MAX
+ * @chmod: changes to modes, as chmod(1) has them, or NULL
+ * @suffix: what a backup's name ends with; NULL: "~"
+ * @link_dest: a directory whose files are linked where they are the same, or NULL
+ *
+ * The strings belong to whoever filled them in.
  */
 struct hearth_options {
 	uint32_t flags;
 	uint8_t fsync;
 	uint8_t stages;
+	uint8_t compress_level;
 	uint32_t block_bytes;
 	uint32_t timeout_s;
+	uint32_t uid;
+	uint32_t gid;
 	uint64_t memory_bytes;
+	uint64_t bytes_per_s;
+	uint64_t max_delete;
+	char *chmod;
+	char *suffix;
+	char *link_dest;
+};
+
+/* Paths relative to the source, to which a job is restricted. */
+struct hearth_names {
+	uint32_t nr;
+	char **v;
 };
 
 /* Counted by an end as it goes; may be read at any time. */
@@ -93,10 +137,13 @@ struct hearth_counters {
 	atomic_uint_least64_t files_stored;  /* receiver: stored; sender: acknowledged by size */
 	atomic_uint_least64_t bytes_stored;
 	atomic_uint_least64_t bytes_moved;   /* payload over the streams, repeats included */
+	atomic_uint_least64_t bytes_wire;    /* the same as it travelled, with heads and compressed */
 	atomic_uint_least64_t bytes_resumed; /* found stored by an earlier run */
 	atomic_uint_least64_t files_skipped; /* already there */
 	atomic_uint_least64_t bytes_skipped;
 	atomic_uint_least64_t blocks_resent; /* damaged on the way */
+	atomic_uint_least64_t files_deleted;
+	atomic_uint_least64_t files_kept;    /* that --delete held back */
 	atomic_uint_least64_t errors;
 	atomic_uint_least64_t vanished;
 	atomic_bool is_index_complete;
@@ -106,6 +153,8 @@ enum hearth_severity {
 	HEARTH_NOTE_WARNING,
 	HEARTH_NOTE_VANISHED,
 	HEARTH_NOTE_ERROR,    /* a file was not copied */
+	HEARTH_NOTE_KEPT,     /* nothing, or not all, is deleted */
+	HEARTH_NOTE_ITEM,     /* @text says in rsync's letters what is done to @path */
 	HEARTH_NR_SEVERITIES,
 };
 
@@ -119,7 +168,10 @@ struct hearth_filter;
  * @note: called for everything that concerns one file, from any thread, one at a time; @path may be
  * ""
  * @note_ctx: passed to @note
- * @filter: what the sender leaves out, or NULL
+ * @filter: what the sender leaves out and the receiver does not delete, or NULL
+ * @stream_fd: what the sender reads its only file from, or the receiver writes it to, instead of
+ * paths; -1: paths
+ * @only: --files-from: what the sender sends of its only source, or NULL
  */
 struct hearth_job {
 	struct hearth_options opt;
@@ -127,6 +179,8 @@ struct hearth_job {
 	void (*note)(void *ctx, enum hearth_severity severity, const char *path, const char *text);
 	void *note_ctx;
 	const struct hearth_filter *filter;
+	const struct hearth_names *only;
+	int stream_fd;
 
 	/* private */
 	pthread_mutex_t lock;

@@ -57,7 +57,7 @@ static void add(struct hearth_batch *b, enum hearth_entry_kind kind, uint32_t mo
 {
 	struct hearth_entry e = { .kind = (uint8_t)kind, .mode = mode, .size = size };
 
-	if (hearth_batch_add(b, &e, name, target))
+	if (hearth_batch_add(b, &e, name, target, ""))
 		exit(1);
 }
 
@@ -87,6 +87,10 @@ static void send_block(uint64_t voff, uint64_t len, uint64_t claimed)
 	b->session = hello.session;
 	hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, claimed);
 	hearth_block_seal(b, true);
+	if (is("packed")) {
+		hearth_block_mark_packed(b, b->len);
+		b->packed = 0; /* or it would really be sent packed */
+	}
 	streams[0]->ops->send(streams[0], b);
 	hearth_pool_exit(&pool);
 }
@@ -111,7 +115,9 @@ static void be_sender(void)
 
 		add(b, HEARTH_ENTRY_SYMLINK, S_IFLNK | 0777, 0, "src", getenv("OUTSIDE"));
 		add(b, HEARTH_ENTRY_DIR, S_IFDIR | 0755, 0, "src", "");
-		hearth_batch_add(b, &e, "escaped", "");
+		hearth_batch_add(b, &e, "escaped", "", "");
+	} else if (is("linkup") || is("linkunasked")) {
+		add(b, HEARTH_ENTRY_LINK, S_IFREG | 0644, 0, "src", is("linkup") ? "../x" : "x");
 	} else if (is("unasked")) {
 		add(b, HEARTH_ENTRY_FILE, S_IFREG | 0644, 4, ".bashrc", "");
 	} else if (is("huge")) {
@@ -126,6 +132,8 @@ static void be_sender(void)
 		send_block(0, 4, 4);
 	else if (is("beyond"))
 		send_block(1000, 4, 4);
+	else if (is("packed"))
+		send_block(0, 4, 4);
 	else if (is("longer"))
 		send_block(0, 4, 400);
 	else if (is("wrap"))
@@ -155,6 +163,8 @@ static void be_receiver(void)
 		hearth_control_send_want(&c, 0, &far_off);
 	} else if (is("ack-unsent") || is("eager-ack")) {
 		hearth_control_send_seqs(&c, HEARTH_FRAME_ACK, &seq, 1);
+	} else if (is("keep-unasked")) {
+		hearth_control_send_keep(&c, 0, 0);
 	} else if (is("unknown")) {
 		hearth_control_send(&c, 99, "?", 1);
 	}

@@ -60,6 +60,22 @@ hcp() {
 	"$HEARTHCP" -e "ssh -F $SCRATCH/ssh_config" --hearthd-path="$HEARTHD" "$@"
 }
 
+# The same with a stand-in for ssh that starts the far end right here: a tenth of the time.
+ncp() {
+	"$HEARTHCP" -e "$SCRATCH/rsh" --hearthd-path="$HEARTHD" "$@"
+}
+
+make_rsh() {
+	cat > "$SCRATCH/rsh" <<-'EOF'
+		#!/bin/sh
+		shift
+		SSH_CONNECTION="x x 127.0.0.1 x"
+		export SSH_CONNECTION
+		exec "$@"
+	EOF
+	chmod +x "$SCRATCH/rsh"
+}
+
 # Runs a command that must exit with $1; its output goes to ./out and ./err.
 expect() {
 	wanted=$1

@@ -75,14 +75,14 @@ static struct hearth_batch *sample_batch(void)
 				     .mode = S_IFLNK | 0777,
 				     .parent = 8 };
 
-	assert_int_equal(hearth_batch_add(b, &root, "", ""), 0);
-	assert_int_equal(hearth_batch_add(b, &dir, "d\n", ""), 0);
-	assert_int_equal(hearth_batch_add(b, &file, "\xff\xfe", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &root, "", "", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &dir, "d\n", "", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &file, "\xff\xfe", "", ""), 0);
 	file.size = 0;
-	assert_int_equal(hearth_batch_add(b, &file, "empty", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &file, "empty", "", ""), 0);
 	file.size = 7;
-	assert_int_equal(hearth_batch_add(b, &file, "seven", ""), 0);
-	assert_int_equal(hearth_batch_add(b, &link, "l", "../../etc"), 0);
+	assert_int_equal(hearth_batch_add(b, &file, "seven", "", ""), 0);
+	assert_int_equal(hearth_batch_add(b, &link, "l", "../../etc", ""), 0);
 	return b;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whole reads and writes on blocking descriptors, clocks and random bytes. */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,6 +104,61 @@ ssize_t hearth_pread_full(int fd, void *buf, size_t len, uint64_t offset)
 		done += (size_t)got;
 	}
 	return (ssize_t)done;
+}
+
+static int wait_for_pipe(int fd, short events, int cancel_fd)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = events },
+				{ .fd = cancel_fd, .events = POLLIN } };
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fds[1].revents ? -ECANCELED : 0;
+}
+
+ssize_t hearth_pipe_read(int fd, void *buf, size_t len, int cancel_fd)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		int err = wait_for_pipe(fd, POLLIN, cancel_fd);
+		ssize_t got = err ? err : read(fd, (char *)buf + done, len - done);
+
+		if (err)
+			return err;
+		if (!got)
+			break;
+		if (got < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			return -errno;
+		}
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+/* A pipe that is ready takes PIPE_BUF bytes without making its writer wait. */
+int hearth_pipe_write(int fd, const void *buf, size_t len, int cancel_fd)
+{
+	const char *p = buf;
+
+	while (len) {
+		int err = wait_for_pipe(fd, POLLOUT, cancel_fd);
+		ssize_t got = err ? err : write(fd, p, len < PIPE_BUF ? len : PIPE_BUF);
+
+		if (err)
+			return err;
+		if (got < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			return -errno;
+		}
+		p += got;
+		len -= (size_t)got;
+	}
+	return 0;
 }
 
 uint64_t hearth_now_ns(void)

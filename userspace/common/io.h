@@ -19,6 +19,10 @@ int hearth_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset);
 /* Reads until @len or end of file; returns the bytes read or -errno. */
 ssize_t hearth_pread_full(int fd, void *buf, size_t len, uint64_t offset);
 
+/* The same for pipes; both return -ECANCELED once there is something to read from @cancel_fd. */
+ssize_t hearth_pipe_read(int fd, void *buf, size_t len, int cancel_fd);
+int hearth_pipe_write(int fd, const void *buf, size_t len, int cancel_fd);
+
 uint64_t hearth_now_ns(void);
 int hearth_random_bytes(void *buf, size_t len);
 void hearth_close(int *fd);

@@ -9,10 +9,16 @@
 
 #define KIND_SHIFT 56
 
+/* Where the header has its flags and the packed length. */
+#define FLAGS_AT 5
+#define PACKED_AT 12
+
 void hearth_block_reset(struct hearth_block *b)
 {
 	b->len = 0;
 	b->nr_segs = 0;
+	b->packed = 0;
+	b->is_damaged = false;
 }
 
 bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uint64_t voff,
@@ -65,6 +71,17 @@ void hearth_block_seal(struct hearth_block *b, bool is_hashed)
 	memcpy(b->trailer, sum.digest, sizeof(b->trailer));
 }
 
+void hearth_block_mark_packed(struct hearth_block *b, uint32_t packed)
+{
+	struct hearth_writer w = hearth_writer_of(b->head + PACKED_AT, 4);
+
+	hearth_put_u32(&w, packed);
+	b->head[FLAGS_AT] &= (uint8_t)~HEARTH_BLOCK_PACKED;
+	if (packed)
+		b->head[FLAGS_AT] |= HEARTH_BLOCK_PACKED;
+	b->packed = packed;
+}
+
 int hearth_block_parse_header(struct hearth_block *b, uint64_t session)
 {
 	struct hearth_reader r = hearth_reader_of(b->head, HEARTH_BLOCK_HEADER_BYTES);
@@ -73,17 +90,20 @@ int hearth_block_parse_header(struct hearth_block *b, uint64_t session)
 	uint8_t flags = hearth_get_u8(&r);
 	uint16_t nr_segs = hearth_get_u16(&r);
 	uint32_t len = hearth_get_u32(&r);
-	uint32_t zero = hearth_get_u32(&r);
+	uint32_t packed = hearth_get_u32(&r);
 
 	b->seq = hearth_get_u64(&r);
 	b->session = hearth_get_u64(&r);
-	if (magic != HEARTH_BLOCK_MAGIC || version != HEARTH_BLOCK_VERSION || zero ||
-	    b->session != session)
+	if (magic != HEARTH_BLOCK_MAGIC || version != HEARTH_BLOCK_VERSION || b->session != session)
 		return -EPROTO;
-	if (flags & ~HEARTH_BLOCK_HASHED || !nr_segs || nr_segs > HEARTH_BLOCK_MAX_SEGMENTS ||
-	    len > b->data_bytes)
+	if (flags & ~(HEARTH_BLOCK_HASHED | HEARTH_BLOCK_PACKED) || !nr_segs ||
+	    nr_segs > HEARTH_BLOCK_MAX_SEGMENTS || len > b->data_bytes)
+		return -EPROTO;
+	if (flags & HEARTH_BLOCK_PACKED ? !packed || packed >= len : packed)
 		return -EPROTO;
 	b->is_hashed = flags & HEARTH_BLOCK_HASHED;
+	b->is_damaged = false;
+	b->packed = packed;
 	b->nr_segs = nr_segs;
 	b->len = len;
 	return 0;
@@ -117,6 +137,8 @@ int hearth_block_verify(const struct hearth_block *b)
 {
 	XXH128_canonical_t sum;
 
+	if (b->is_damaged)
+		return -EBADMSG;
 	if (!b->is_hashed)
 		return 0;
 	XXH128_canonicalFromHash(&sum, block_hash(b));

@@ -10,12 +10,16 @@
  *   header | segment table | payload of the data segments | trailer
  *
  *   header   u32 magic, u8 version, u8 flags, u16 nr_segments,
- *            u32 payload_bytes, u32 zero, u64 sequence, u64 session
+ *            u32 payload_bytes, u32 packed_bytes, u64 sequence, u64 session
  *   segment  u64 offset in the virtual file, u64 length (top byte: kind)
  *   trailer  XXH3-128 of the payload, seeded with XXH3-64 of header and table
  *
  * A *hole* segment stands for zeros and a *fault* segment for bytes that could
  * not be read; neither has payload. All integers are little-endian.
+ *
+ * A stream may carry the payload packed by zstd; packed_bytes is its length then.
+ * Flag and length are taken out again on arrival: the checksum is that of the
+ * block as it was before.
  */
 #ifndef HEARTH_BLOCK_H
 #define HEARTH_BLOCK_H
@@ -38,6 +42,7 @@
 
 /* The trailer holds a checksum (not with --integrity=link). */
 #define HEARTH_BLOCK_HASHED 0x01
+#define HEARTH_BLOCK_PACKED 0x02
 
 enum hearth_segment_kind {
 	HEARTH_SEGMENT_DATA,
@@ -59,9 +64,11 @@ struct hearth_block {
 	uint8_t *head; /* header and table as on the wire */
 	uint8_t *data;
 	uint32_t data_bytes; /* room for payload */
-	uint32_t len;        /* payload present */
+	uint32_t len; /* payload present */
 	uint32_t nr_segs;
+	uint32_t packed; /* length of the payload on the wire if it is packed, else 0 */
 	bool is_hashed;
+	bool is_damaged; /* it could not be unpacked */
 	uint64_t seq;
 	uint64_t session;
 	uint8_t trailer[HEARTH_BLOCK_TRAILER_BYTES];
@@ -81,6 +88,9 @@ static inline bool hearth_block_is_full(const struct hearth_block *b)
 
 /* Writes header, table and trailer for what the block holds. */
 void hearth_block_seal(struct hearth_block *b, bool is_hashed);
+
+/* Marks the header of a sealed block as packed, or takes the mark away. */
+void hearth_block_mark_packed(struct hearth_block *b, uint32_t packed);
 
 /* Bytes of header and table on the wire. */
 size_t hearth_block_head_bytes(const struct hearth_block *b);

@@ -26,6 +26,13 @@ int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+int hearth_open_followed(int dir_fd, const char *name, int flags)
+{
+	int fd = openat(dir_fd, name, flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int hearth_open_root(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

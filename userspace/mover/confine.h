@@ -14,6 +14,9 @@
 /* A descriptor or -errno; -ENOSYS where the kernel (before 5.6) has no openat2. */
 int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode);
 
+/* Opens what a symlink points to, wherever that is: --copy-links asks for it. */
+int hearth_open_followed(int dir_fd, const char *name, int flags);
+
 /* Opens a directory that the user named himself; symlinks in it are followed. */
 int hearth_open_root(const char *path);
 

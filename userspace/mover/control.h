@@ -21,6 +21,9 @@
  *   NOTE      both               u8 severity, path, text
  *   FAIL      both               u8 exit code, text: the job has ended
  *   PING      both               still alive
+ *   KEEP      receiver -> sender a batch's number and one of its entries, whose source must stay
+ *   NAMES     client -> server   paths of --files-from, as many frames as HELLO's number takes
+ *   SIZE      sender -> receiver u64 how long the stream turned out to be
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -52,6 +55,9 @@ enum hearth_frame_type {
 	HEARTH_FRAME_NOTE,
 	HEARTH_FRAME_FAIL,
 	HEARTH_FRAME_PING,
+	HEARTH_FRAME_KEEP,
+	HEARTH_FRAME_NAMES,
+	HEARTH_FRAME_SIZE,
 };
 
 struct hearth_frame {
@@ -110,6 +116,13 @@ int hearth_parse_seqs(const struct hearth_frame *f, uint64_t seqs[HEARTH_MAX_ACK
 int hearth_control_send_want(struct hearth_control *c, uint64_t batch,
 			     const struct hearth_ranges *wanted);
 int hearth_parse_want(const struct hearth_frame *f, uint64_t *ret_batch, struct hearth_ranges *ret);
+
+/* With --remove-source-files: this one is not, or not surely, at the destination. */
+int hearth_control_send_keep(struct hearth_control *c, uint64_t batch, uint32_t entry);
+int hearth_parse_keep(const struct hearth_frame *f, uint64_t *ret_batch, uint32_t *ret_entry);
+
+int hearth_control_send_u64(struct hearth_control *c, enum hearth_frame_type type, uint64_t value);
+int hearth_parse_u64(const struct hearth_frame *f, uint64_t *ret);
 
 /* Frames that every end treats alike (NOTE, FAIL, PING): true if @f was one and is dealt with. */
 bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_frame *f);

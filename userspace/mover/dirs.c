@@ -20,6 +20,7 @@ void hearth_dirs_exit(struct hearth_dirs *d)
 	for (uint32_t i = 0; i < d->nr; i++) {
 		hearth_close(&d->v[i]->fd);
 		free(d->v[i]->name);
+		free(d->v[i]->attrs);
 		free(d->v[i]);
 	}
 	free(d->v);
@@ -125,7 +126,10 @@ static int open_dir(struct hearth_dirs *d, struct hearth_dir *dir)
 
 	if (parent_fd < 0)
 		return parent_fd;
-	fd = hearth_open_beneath(parent_fd, dir->name, O_RDONLY | O_DIRECTORY, 0);
+	if (dir->is_followed)
+		fd = hearth_open_followed(parent_fd, dir->name, O_RDONLY | O_DIRECTORY);
+	else
+		fd = hearth_open_beneath(parent_fd, dir->name, O_RDONLY | O_DIRECTORY, 0);
 	hearth_dirs_put(d, dir->parent);
 	if (fd < 0)
 		return fd;

@@ -23,14 +23,23 @@ struct hearth_dir {
 	int fd;
 	int refs;
 	bool is_anchor; /* opened by the caller, kept open */
-	bool is_bad;    /* receiver: could not be made; its entries are passed over */
-	bool is_due;    /* receiver: gets its attributes at the end */
+	bool is_bad; /* receiver: could not be made; its entries are passed over */
+	bool is_due; /* receiver: gets its attributes at the end */
+	bool is_made; /* receiver: was not there before */
+	bool is_virtual; /* receiver: would be made, were this no dry run */
+	bool is_listed; /* receiver: the index has all that is in it */
+	bool is_followed; /* sender: its name may be a symlink */
 	bool is_setgid; /* receiver: what is made in it inherits its group */
 	uint32_t mode;
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mtime_nsec;
 	int64_t mtime_sec;
+	uint64_t key; /* receiver: what its path hashes to */
+	uint64_t device; /* sender: where it lies, */
+	uint64_t inode; /* if symlinks are followed */
+	uint32_t attrs_len;
+	void *attrs; /* receiver: extended attributes to be set at the end */
 };
 
 struct hearth_dirs {

@@ -75,6 +75,13 @@ int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 	return wires->pool ? 0 : hearth_pool_init(own, job->opt.block_bytes, job->opt.memory_bytes);
 }
 
+void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires)
+{
+	job->count.bytes_wire = 0;
+	for (uint32_t i = 0; i < wires->nr_streams; i++)
+		job->count.bytes_wire += wires->streams[i]->wire_bytes;
+}
+
 void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control,
 			  void (*cancel)(void *), void *ctx)
 {
@@ -109,12 +116,14 @@ void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeou
 	if (err == -ECANCELED)
 		return;
 	if (err == -EPROTO)
-		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
-				"the far end broke the protocol; install the same version at both ends");
+		hearth_job_fail(
+			job, HEARTH_EXIT_PROTOCOL,
+			"the far end broke the protocol; install the same version at both ends");
 	else if (err == -ETIMEDOUT)
-		hearth_job_fail(job, HEARTH_EXIT_LOST,
-				"nothing heard from the far end for %u s; run the same command again to continue",
-				timeout_s);
+		hearth_job_fail(
+			job, HEARTH_EXIT_LOST,
+			"nothing heard from the far end for %u s; run the same command again to continue",
+			timeout_s);
 	else if (err == -ENOMEM)
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
 	else
@@ -149,7 +158,8 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
 				"a data connection carried something that is no block of this job");
 	else
-		hearth_job_fail(job, HEARTH_EXIT_LOST,
-				"a data connection broke (%s); run the same command again to continue",
-				err == -ENODATA ? "closed early" : strerror(-err));
+		hearth_job_fail(
+			job, HEARTH_EXIT_LOST,
+			"a data connection broke (%s); run the same command again to continue",
+			err == -ENODATA ? "closed early" : strerror(-err));
 }

@@ -44,6 +44,9 @@ void hearth_engine_join(struct hearth_engine *e);
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 		       struct hearth_pool *own, struct hearth_pool **ret);
 
+/* Sums up what the streams carried. */
+void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires);
+
 /*
  * While attached, notes of the job go to the peer and its failure calls @cancel. Detaching tells
  * the peer of a failure.

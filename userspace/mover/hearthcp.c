@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "client.h"
 
@@ -25,13 +26,20 @@ static enum hearth_exit run(const struct hearth_command *cmd)
 
 	hearth_job_init(&job, &cmd->opt);
 	job.filter = &cmd->filter;
+	job.only = cmd->names.nr ? &cmd->names : NULL;
+	/* Within one process this is the receiver; the sender has a job of its own. */
+	if (cmd->writes_stdout)
+		job.stream_fd = STDOUT_FILENO;
+	else if (cmd->reads_stdin && cmd->destination.host)
+		job.stream_fd = STDIN_FILENO;
 	if (hearth_report_start(&report, cmd, &job)) {
 		fputs("hearthcp: no thread could be started\n", stderr);
 		return HEARTH_EXIT_SYSTEM;
 	}
 	if (cmd->opt.flags & HEARTH_UNHASHED)
-		hearth_report_remark(&report,
-				     "--integrity=link: blocks carry no checksum, the network is trusted");
+		hearth_report_remark(
+			&report,
+			"--integrity=link: blocks carry no checksum, the network is trusted");
 	if (cmd->source_host || cmd->destination.host)
 		code = hearth_run_remote(cmd, &job, &report);
 	else

@@ -10,6 +10,7 @@
 
 /* An encoded entry is at most this long beside its strings: ten varints. */
 #define ENTRY_MAX_BYTES 100
+#define EXTRAS_SHIFT 4
 #define STRINGS_BYTES (HEARTH_INDEX_MAX_BYTES - HEARTH_INDEX_MAX_ENTRIES * ENTRY_MAX_BYTES - 64)
 
 bool hearth_name_is_valid(const char *name, size_t len)
@@ -49,7 +50,8 @@ static uint32_t add_string(struct hearth_batch *b, const char *s, size_t len)
 {
 	uint32_t at = b->nr_strings;
 
-	memcpy(b->strings + at, s, len);
+	if (len)
+		memcpy(b->strings + at, s, len);
 	b->strings[at + len] = '\0';
 	b->nr_strings += (uint32_t)len + 1;
 	return at;
@@ -60,13 +62,18 @@ static bool has_number(const struct hearth_entry *e)
 	return e->kind == HEARTH_ENTRY_ROOT || e->kind == HEARTH_ENTRY_DIR;
 }
 
+static bool has_target(const struct hearth_entry *e)
+{
+	return e->kind == HEARTH_ENTRY_SYMLINK || e->kind == HEARTH_ENTRY_LINK;
+}
+
 static int add_entry(struct hearth_batch *b, const struct hearth_entry *from, const char *name,
-		     size_t name_len, const char *target, size_t target_len)
+		     size_t name_len, const char *target, size_t target_len, const void *attrs)
 {
 	struct hearth_entry *e;
 
 	if (b->nr_entries == HEARTH_INDEX_MAX_ENTRIES ||
-	    STRINGS_BYTES - b->nr_strings < name_len + target_len + 2)
+	    STRINGS_BYTES - b->nr_strings < name_len + target_len + from->attrs_len + 3)
 		return -ENOSPC;
 	if (from->size > HEARTH_FILE_MAX_BYTES || b->end > INT64_MAX - HEARTH_FILE_MAX_BYTES)
 		return -ERANGE;
@@ -80,13 +87,14 @@ static int add_entry(struct hearth_batch *b, const struct hearth_entry *from, co
 		e->dir_no = b->first_dir + b->nr_dirs++;
 	e->name = add_string(b, name, name_len);
 	e->target = add_string(b, target, target_len);
+	e->attrs = add_string(b, attrs, e->attrs_len);
 	return 0;
 }
 
 int hearth_batch_add(struct hearth_batch *b, const struct hearth_entry *e, const char *name,
-		     const char *target)
+		     const char *target, const void *attrs)
 {
-	return add_entry(b, e, name, strlen(name), target, strlen(target));
+	return add_entry(b, e, name, strlen(name), target, strlen(target), attrs);
 }
 
 static uint64_t zigzag(int64_t v)
@@ -104,7 +112,7 @@ static void encode_entry(struct hearth_writer *w, const struct hearth_batch *b,
 {
 	const char *name = hearth_entry_name(b, e), *target = hearth_entry_target(b, e);
 
-	hearth_put_u8(w, e->kind);
+	hearth_put_u8(w, (uint8_t)(e->kind | e->extras << EXTRAS_SHIFT));
 	hearth_put_varint(w, e->parent);
 	hearth_put_string(w, name, strlen(name));
 	hearth_put_varint(w, e->mode);
@@ -114,12 +122,18 @@ static void encode_entry(struct hearth_writer *w, const struct hearth_batch *b,
 	hearth_put_varint(w, e->gid);
 	if (e->kind == HEARTH_ENTRY_FILE)
 		hearth_put_varint(w, e->size);
-	if (e->kind == HEARTH_ENTRY_SYMLINK)
+	if (e->kind == HEARTH_ENTRY_LINK)
+		hearth_put_varint(w, e->link_parent);
+	if (has_target(e))
 		hearth_put_string(w, target, strlen(target));
 	if (e->kind == HEARTH_ENTRY_SPECIAL) {
 		hearth_put_varint(w, e->rdev_major);
 		hearth_put_varint(w, e->rdev_minor);
 	}
+	if (e->extras & HEARTH_EXTRA_ATTRS)
+		hearth_put_string(w, hearth_entry_attrs(b, e), e->attrs_len);
+	if (e->extras & HEARTH_EXTRA_SUM)
+		hearth_put_bytes(w, e->sum, sizeof(e->sum));
 }
 
 size_t hearth_batch_encode(const struct hearth_batch *b, void *buf)
@@ -152,6 +166,7 @@ static bool mode_fits_kind(uint32_t mode, uint8_t kind)
 	case HEARTH_ENTRY_DIR:
 		return S_ISDIR(mode);
 	case HEARTH_ENTRY_FILE:
+	case HEARTH_ENTRY_LINK:
 		return S_ISREG(mode);
 	case HEARTH_ENTRY_SYMLINK:
 		return S_ISLNK(mode);
@@ -172,34 +187,74 @@ static bool place_is_valid(const struct hearth_batch *b, const struct hearth_ent
 	return e->parent < b->first_dir + b->nr_dirs && hearth_name_is_valid(name, len);
 }
 
+static bool extras_fit_kind(const struct hearth_entry *e)
+{
+	uint8_t allowed = HEARTH_EXTRA_ATTRS;
+
+	if (has_number(e))
+		allowed |= HEARTH_EXTRA_LISTED;
+	else if (e->kind == HEARTH_ENTRY_FILE)
+		allowed |= HEARTH_EXTRA_SUM | HEARTH_EXTRA_STREAM;
+	else
+		allowed = 0;
+	if (e->extras & HEARTH_EXTRA_STREAM && e->size != HEARTH_FILE_MAX_BYTES)
+		return false;
+	return !(e->extras & ~allowed);
+}
+
+/* A symlink may point anywhere; a link names a file in a directory that was announced before. */
+static bool target_is_valid(const struct hearth_batch *b, const struct hearth_entry *e,
+			    const char *target, size_t len)
+{
+	if (e->kind == HEARTH_ENTRY_LINK)
+		return e->link_parent < b->first_dir + b->nr_dirs &&
+		       hearth_name_is_valid(target, len);
+	return len && !memchr(target, '\0', len);
+}
+
+static void decode_numbers(struct hearth_reader *r, struct hearth_entry *e)
+{
+	e->mode = get_u32_varint(r);
+	e->mtime_sec = unzigzag(hearth_get_varint(r));
+	e->mtime_nsec = get_u32_varint(r);
+	e->uid = get_u32_varint(r);
+	e->gid = get_u32_varint(r);
+	if (e->kind == HEARTH_ENTRY_FILE)
+		e->size = hearth_get_varint(r);
+	if (e->kind == HEARTH_ENTRY_LINK)
+		e->link_parent = get_u32_varint(r);
+}
+
 static int decode_entry(struct hearth_reader *r, struct hearth_batch *b)
 {
-	struct hearth_entry e = { .kind = hearth_get_u8(r) };
-	const char *name, *target = "";
-	size_t name_len, target_len = 0;
+	uint8_t first = hearth_get_u8(r);
+	struct hearth_entry e = { .kind = first & ((1 << EXTRAS_SHIFT) - 1),
+				  .extras = first >> EXTRAS_SHIFT };
+	const char *name, *target = "", *attrs = "";
+	size_t name_len, target_len = 0, attrs_len = 0;
 
 	e.parent = get_u32_varint(r);
 	name = hearth_get_string(r, HEARTH_NAME_MAX, &name_len);
-	e.mode = get_u32_varint(r);
-	e.mtime_sec = unzigzag(hearth_get_varint(r));
-	e.mtime_nsec = get_u32_varint(r);
-	e.uid = get_u32_varint(r);
-	e.gid = get_u32_varint(r);
-	if (e.kind == HEARTH_ENTRY_FILE)
-		e.size = hearth_get_varint(r);
-	if (e.kind == HEARTH_ENTRY_SYMLINK) {
+	decode_numbers(r, &e);
+	if (has_target(&e)) {
 		target = hearth_get_string(r, HEARTH_TARGET_MAX, &target_len);
-		if (r->is_bad || !target_len || memchr(target, '\0', target_len))
+		if (r->is_bad || !target_is_valid(b, &e, target, target_len))
 			return -EPROTO;
 	}
 	if (e.kind == HEARTH_ENTRY_SPECIAL) {
 		e.rdev_major = get_u32_varint(r);
 		e.rdev_minor = get_u32_varint(r);
 	}
+	if (e.extras & HEARTH_EXTRA_ATTRS)
+		attrs = hearth_get_string(r, HEARTH_ATTRS_MAX, &attrs_len);
+	if (e.extras & HEARTH_EXTRA_SUM)
+		hearth_get_copy(r, e.sum, sizeof(e.sum));
+	e.attrs_len = (uint32_t)attrs_len;
 	if (r->is_bad || e.kind >= HEARTH_NR_ENTRY_KINDS || e.mtime_nsec >= 1000000000 ||
-	    !mode_fits_kind(e.mode, e.kind) || !place_is_valid(b, &e, name, name_len))
+	    !mode_fits_kind(e.mode, e.kind) || !extras_fit_kind(&e) ||
+	    !place_is_valid(b, &e, name, name_len))
 		return -EPROTO;
-	return add_entry(b, &e, name, name_len, target, target_len) ? -EPROTO : 0;
+	return add_entry(b, &e, name, name_len, target, target_len, attrs) ? -EPROTO : 0;
 }
 
 int hearth_batch_decode(const void *buf, size_t len, uint64_t number, uint64_t voff,

@@ -23,19 +23,31 @@
 #define HEARTH_FILE_MAX_BYTES (1ull << 55)
 
 enum hearth_entry_kind {
-	HEARTH_ENTRY_ROOT,    /* one source argument; maps to the destination's root */
+	HEARTH_ENTRY_ROOT, /* one source argument; maps to the destination's root */
 	HEARTH_ENTRY_DIR,
 	HEARTH_ENTRY_FILE,
 	HEARTH_ENTRY_SYMLINK,
 	HEARTH_ENTRY_SPECIAL, /* device, FIFO or socket */
+	HEARTH_ENTRY_LINK, /* another name of a file that was announced before */
 	HEARTH_NR_ENTRY_KINDS,
 };
+
+/* What an entry says beside; on the wire in the upper half of its first byte. */
+enum hearth_entry_extra {
+	HEARTH_EXTRA_LISTED = 1 << 0, /* of roots and directories: all that is in it follows */
+	HEARTH_EXTRA_ATTRS = 1 << 1, /* has extended attributes */
+	HEARTH_EXTRA_SUM = 1 << 2, /* of files: has a checksum of its content */
+	HEARTH_EXTRA_STREAM = 1 << 3, /* of files: a pipe, whose size is not known yet */
+};
+
+#define HEARTH_ATTRS_MAX (96u << 10)
+#define HEARTH_SUM_BYTES 16
 
 /* What became of a file. */
 enum hearth_entry_state {
 	HEARTH_FILE_WANTED,
 	HEARTH_FILE_PARTIAL, /* some of it is stored */
-	HEARTH_FILE_DONE,    /* stored, skipped or given up */
+	HEARTH_FILE_DONE, /* stored, skipped or given up */
 };
 
 struct hearth_entry {
@@ -51,9 +63,15 @@ struct hearth_entry {
 	uint32_t rdev_major;
 	uint32_t rdev_minor;
 	uint32_t name; /* offset in the batch's strings, as is the symlink's target */
-	uint32_t target;
+	uint32_t target; /* of a symlink, or the linked file's own name */
+	uint32_t link_parent; /* of a link: number of the directory of that name */
+	uint32_t attrs; /* extended attributes, in the batch's strings as well */
+	uint32_t attrs_len;
+	uint8_t sum[HEARTH_SUM_BYTES];
 	uint8_t kind;
-	bool is_sparse; /* local to the sender */
+	uint8_t extras; /* enum hearth_entry_extra */
+	bool is_sparse; /* local to the sender, */
+	bool is_followed; /* too: the name is a symlink that stands for what it points to */
 	atomic_uchar state;
 	atomic_bool is_faulty;
 };
@@ -66,9 +84,9 @@ struct hearth_batch {
 	uint32_t nr_dirs;
 	uint32_t nr_entries;
 	uint32_t nr_strings;
-	int refs;          /* under the table's lock */
-	uint64_t left;     /* sender: bytes to be acknowledged; receiver: files to be stored */
-	bool is_answered;  /* sender: the receiver said what it wants of it */
+	int refs; /* under the table's lock */
+	uint64_t left; /* sender: bytes to be acknowledged; receiver: files to be stored */
+	bool is_answered; /* sender: the receiver said what it wants of it */
 	struct hearth_entry *entries;
 	char *strings;
 };
@@ -85,6 +103,12 @@ static inline const char *hearth_entry_target(const struct hearth_batch *b,
 	return b->strings + e->target;
 }
 
+static inline const void *hearth_entry_attrs(const struct hearth_batch *b,
+					     const struct hearth_entry *e)
+{
+	return b->strings + e->attrs;
+}
+
 /* A single path component that stays where it is: not empty, ".", "..", and without "/" or NUL. */
 bool hearth_name_is_valid(const char *name, size_t len);
 
@@ -93,11 +117,12 @@ struct hearth_batch *hearth_batch_alloc(uint64_t number, uint64_t voff, uint32_t
 void hearth_batch_free(struct hearth_batch *b);
 
 /*
- * Appends an entry; @e's voff, dir_no, name and target are filled in. Returns -ENOSPC if the batch
- * is full, -ERANGE if the virtual file would become too large.
+ * Appends an entry; @e's voff, dir_no, name and target are filled in, and attrs from the
+ * @e->attrs_len bytes at @attrs. Returns -ENOSPC if the batch is full, -ERANGE if the virtual file
+ * would become too large.
  */
 int hearth_batch_add(struct hearth_batch *b, const struct hearth_entry *e, const char *name,
-		     const char *target);
+		     const char *target, const void *attrs);
 
 /* Encodes into @buf of HEARTH_INDEX_MAX_BYTES; returns the length. */
 size_t hearth_batch_encode(const struct hearth_batch *b, void *buf);

@@ -13,6 +13,10 @@ void hearth_options_init(struct hearth_options *opt)
 		.block_bytes = 512u << 10,
 		.memory_bytes = 32u << 20,
 		.timeout_s = 60,
+		.uid = UINT32_MAX,
+		.gid = UINT32_MAX,
+		.bytes_per_s = HEARTH_UNLIMITED,
+		.max_delete = HEARTH_UNLIMITED,
 	};
 }
 
@@ -20,6 +24,7 @@ void hearth_job_init(struct hearth_job *job, const struct hearth_options *opt)
 {
 	memset(job, 0, sizeof(*job));
 	job->opt = *opt;
+	job->stream_fd = -1;
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_cond_init(&job->failed, NULL);
 }
@@ -59,6 +64,8 @@ enum hearth_exit hearth_job_result(struct hearth_job *job)
 		code = HEARTH_EXIT_PARTIAL;
 	else if (job->count.vanished)
 		code = HEARTH_EXIT_VANISHED;
+	else if (job->count.files_kept)
+		code = HEARTH_EXIT_UNDELETED;
 	pthread_mutex_unlock(&job->lock);
 	return code;
 }
@@ -69,6 +76,8 @@ void hearth_job_count_note(struct hearth_job *job, enum hearth_severity severity
 		job->count.errors++;
 	if (severity == HEARTH_NOTE_VANISHED)
 		job->count.vanished++;
+	if (severity == HEARTH_NOTE_KEPT)
+		job->count.files_kept++;
 }
 
 void hearth_job_tell(struct hearth_job *job, enum hearth_severity severity, const char *path,
@@ -92,6 +101,7 @@ void hearth_job_note(struct hearth_job *job, enum hearth_severity severity, cons
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	hearth_job_tell(job, severity, path, text);
-	if (job->peer)
+	/* The names of what is done interest only the end that prints them. */
+	if (job->peer && !(severity == HEARTH_NOTE_ITEM && job->note))
 		hearth_control_send_note(job->peer, severity, path, text);
 }

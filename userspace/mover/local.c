@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "../common/io.h"
 #include "client.h"
@@ -33,6 +34,9 @@ static enum hearth_exit run_ends(const struct hearth_command *cmd, struct hearth
 
 	hearth_job_init(&sender.job, &cmd->opt);
 	sender.job.filter = &cmd->filter;
+	if (cmd->reads_stdin)
+		sender.job.stream_fd = STDIN_FILENO;
+	sender.job.only = cmd->names.nr ? &cmd->names : NULL;
 	if (pthread_create(&thread, NULL, send_thread, &sender)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 		return HEARTH_EXIT_SYSTEM;

@@ -102,8 +102,13 @@ int hearth_memory_streams(uint64_t session, struct hearth_stream **ret_near,
 	hearth_queue_init(&c->queues[0]);
 	hearth_queue_init(&c->queues[1]);
 	atomic_init(&c->refs, 2);
-	*near = (struct memory_stream){ { &memory_ops, session }, c, 0 };
-	*far = (struct memory_stream){ { &memory_ops, session }, c, 1 };
+	near->stream.ops = &memory_ops;
+	near->stream.session = session;
+	near->channel = c;
+	far->stream.ops = &memory_ops;
+	far->stream.session = session;
+	far->channel = c;
+	far->side = 1;
 	*ret_near = &near->stream;
 	*ret_far = &far->stream;
 	return 0;

@@ -46,6 +46,46 @@ int hearth_parse_u8(const struct hearth_frame *f, uint8_t *ret)
 	return finish(&r);
 }
 
+int hearth_control_send_u64(struct hearth_control *c, enum hearth_frame_type type, uint64_t value)
+{
+	uint8_t buf[8];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u64(&w, value);
+	return hearth_control_send(c, type, buf, w.len);
+}
+
+int hearth_parse_u64(const struct hearth_frame *f, uint64_t *ret)
+{
+	struct hearth_reader r = reader_of(f);
+
+	*ret = hearth_get_u64(&r);
+	return finish(&r);
+}
+
+int hearth_control_send_keep(struct hearth_control *c, uint64_t batch, uint32_t entry)
+{
+	uint8_t buf[16];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_varint(&w, batch);
+	hearth_put_varint(&w, entry);
+	return hearth_control_send(c, HEARTH_FRAME_KEEP, buf, w.len);
+}
+
+int hearth_parse_keep(const struct hearth_frame *f, uint64_t *ret_batch, uint32_t *ret_entry)
+{
+	struct hearth_reader r = reader_of(f);
+	uint64_t entry;
+
+	*ret_batch = hearth_get_varint(&r);
+	entry = hearth_get_varint(&r);
+	if (entry >= HEARTH_INDEX_MAX_ENTRIES)
+		r.is_bad = true;
+	*ret_entry = (uint32_t)entry;
+	return finish(&r);
+}
+
 void hearth_control_send_note(struct hearth_control *c, enum hearth_severity severity,
 			      const char *path, const char *text)
 {

@@ -1,54 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The command line of hearthcp: one table for what is accepted, one for what is refused by name. */
+/* The command line of hearthcp: what is accepted. */
 #include <errno.h>
 #include <popt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/units.h"
-#include "engine.h"
-#include "options.h"
+#include "block.h"
+#include "names.h"
+#include "values.h"
 
-enum {
-	OPT_ARCHIVE = 1000,
-	OPT_FLAG, /* OPT_FLAG + n sets flag 1 << n */
-	OPT_NO_FLAG = OPT_FLAG + 32,
-	OPT_RSH = OPT_NO_FLAG + 32,
-	OPT_HEARTHD_PATH,
-	OPT_EXCLUDE,
-	OPT_INCLUDE,
-	OPT_FSYNC,
-	OPT_INTEGRITY,
-	OPT_BLOCK_SIZE,
-	OPT_MEMORY,
-	OPT_STREAMS,
-	OPT_PORT,
-	OPT_DATA,
-	OPT_STAGES,
-	OPT_TIMEOUT,
-	OPT_PROGRESS,
-	OPT_NO_PROGRESS,
-	OPT_HELP,
-	OPT_VERSION,
-};
+#define DEFAULT_COMPRESS_LEVEL 3
+
+/* A block should not take longer than this to go out. */
+#define PACED_BLOCKS_PER_S 8
 
 #define FLAG_BIT(flag) __builtin_ctz(flag)
 #define SETS(flag) (OPT_FLAG + FLAG_BIT(flag))
 #define CLEARS(flag) (OPT_NO_FLAG + FLAG_BIT(flag))
 
-/* What the options write to that popt fills in by itself. */
-static struct {
-	int is_json;
-	int is_quiet;
-	int shows_stats;
-} given;
-
 static const struct poptOption table[] = {
 	{ "archive", 'a', POPT_ARG_NONE, NULL, OPT_ARCHIVE, NULL, NULL },
-	{ "recursive", 'r', POPT_ARG_NONE, NULL, SETS(HEARTH_RECURSE), NULL, NULL },
+	{ "recursive", 'r', POPT_ARG_NONE, NULL, OPT_RECURSIVE, NULL, NULL },
 	{ "links", 'l', POPT_ARG_NONE, NULL, SETS(HEARTH_LINKS), NULL, NULL },
 	{ "perms", 'p', POPT_ARG_NONE, NULL, SETS(HEARTH_PERMS), NULL, NULL },
 	{ "times", 't', POPT_ARG_NONE, NULL, SETS(HEARTH_TIMES), NULL, NULL },
@@ -67,6 +41,41 @@ static const struct poptOption table[] = {
 	{ "ignore-times", 'I', POPT_ARG_NONE, NULL, SETS(HEARTH_IGNORE_TIMES), NULL, NULL },
 	{ "size-only", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_SIZE_ONLY), NULL, NULL },
 	{ "one-file-system", 'x', POPT_ARG_NONE, NULL, SETS(HEARTH_ONE_FILE_SYSTEM), NULL, NULL },
+	{ "copy-links", 'L', POPT_ARG_NONE, NULL, SETS(HEARTH_COPY_LINKS), NULL, NULL },
+	{ "hard-links", 'H', POPT_ARG_NONE, NULL, SETS(HEARTH_HARD_LINKS), NULL, NULL },
+	{ "acls", 'A', POPT_ARG_NONE, NULL, OPT_ACLS, NULL, NULL },
+	{ "xattrs", 'X', POPT_ARG_NONE, NULL, SETS(HEARTH_XATTRS), NULL, NULL },
+	{ "sparse", 'S', POPT_ARG_NONE, NULL, SETS(HEARTH_SPARSE), NULL, NULL },
+	{ "relative", 'R', POPT_ARG_NONE, NULL, SETS(HEARTH_RELATIVE), NULL, NULL },
+	{ "checksum", 'c', POPT_ARG_NONE, NULL, SETS(HEARTH_CHECKSUM), NULL, NULL },
+	{ "dry-run", 'n', POPT_ARG_NONE, NULL, SETS(HEARTH_DRY_RUN), NULL, NULL },
+	{ "inplace", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_INPLACE), NULL, NULL },
+	{ "verify", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_VERIFY), NULL, NULL },
+	{ "backup", 'b', POPT_ARG_NONE, NULL, SETS(HEARTH_BACKUP), NULL, NULL },
+	{ "suffix", 0, POPT_ARG_STRING, NULL, OPT_SUFFIX, NULL, NULL },
+	{ "link-dest", 0, POPT_ARG_STRING, NULL, OPT_LINK_DEST, NULL, NULL },
+	{ "remove-source-files", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_REMOVE_SOURCE), NULL, NULL },
+	{ "delete", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_DELETE), NULL, NULL },
+	{ "delete-after", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_DELETE), NULL, NULL },
+	{ "delete-excluded", 0, POPT_ARG_NONE, NULL, OPT_DELETE_EXCLUDED, NULL, NULL },
+	{ "max-delete", 0, POPT_ARG_STRING, NULL, OPT_MAX_DELETE, NULL, NULL },
+	{ "force", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_FORCE), NULL, NULL },
+	{ "chmod", 0, POPT_ARG_STRING, NULL, OPT_CHMOD, NULL, NULL },
+	{ "chown", 0, POPT_ARG_STRING, NULL, OPT_CHOWN, NULL, NULL },
+	{ "bwlimit", 0, POPT_ARG_STRING, NULL, OPT_BWLIMIT, NULL, NULL },
+	{ "compress", 'z', POPT_ARG_NONE, NULL, OPT_COMPRESS, NULL, NULL },
+	{ "compress-level", 0, POPT_ARG_STRING, NULL, OPT_COMPRESS_LEVEL, NULL, NULL },
+	{ "filter", 'f', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL },
+	{ "exclude-from", 0, POPT_ARG_STRING, NULL, OPT_EXCLUDE_FROM, NULL, NULL },
+	{ "include-from", 0, POPT_ARG_STRING, NULL, OPT_INCLUDE_FROM, NULL, NULL },
+	{ "files-from", 0, POPT_ARG_STRING, NULL, OPT_FILES_FROM, NULL, NULL },
+	{ "from0", '0', POPT_ARG_NONE, &hearth_given.is_from0, 0, NULL, NULL },
+	{ "partial", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
+	{ "whole-file", 'W', POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
+	{ "numeric-ids", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
+	{ NULL, 'P', POPT_ARG_NONE, NULL, OPT_PARTIAL_PROGRESS, NULL, NULL },
+	{ "verbose", 'v', POPT_ARG_NONE, &hearth_given.shows_names, 0, NULL, NULL },
+	{ "itemize-changes", 'i', POPT_ARG_NONE, &hearth_given.shows_items, 0, NULL, NULL },
 	{ "exclude", 0, POPT_ARG_STRING, NULL, OPT_EXCLUDE, NULL, NULL },
 	{ "include", 0, POPT_ARG_STRING, NULL, OPT_INCLUDE, NULL, NULL },
 	{ "rsh", 'e', POPT_ARG_STRING, NULL, OPT_RSH, NULL, NULL },
@@ -82,248 +91,18 @@ static const struct poptOption table[] = {
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
 	{ "progress", 0, POPT_ARG_NONE, NULL, OPT_PROGRESS, NULL, NULL },
 	{ "no-progress", 0, POPT_ARG_NONE, NULL, OPT_NO_PROGRESS, NULL, NULL },
-	{ "json", 0, POPT_ARG_NONE, &given.is_json, 0, NULL, NULL },
-	{ "stats", 0, POPT_ARG_NONE, &given.shows_stats, 0, NULL, NULL },
-	{ "quiet", 'q', POPT_ARG_NONE, &given.is_quiet, 0, NULL, NULL },
+	{ "json", 0, POPT_ARG_NONE, &hearth_given.is_json, 0, NULL, NULL },
+	{ "stats", 0, POPT_ARG_NONE, &hearth_given.shows_stats, 0, NULL, NULL },
+	{ "quiet", 'q', POPT_ARG_NONE, &hearth_given.is_quiet, 0, NULL, NULL },
 	{ "help", 'h', POPT_ARG_NONE, NULL, OPT_HELP, NULL, NULL },
 	{ "version", 'V', POPT_ARG_NONE, NULL, OPT_VERSION, NULL, NULL },
 	POPT_TABLEEND
 };
 
-/* What rsync has and people will try: not here yet, and never ignored. */
-static const char *const refused[] = {
-	"-H",
-	"--hard-links",
-	"-A",
-	"--acls",
-	"-X",
-	"--xattrs",
-	"-S",
-	"--sparse",
-	"-L",
-	"--copy-links",
-	"-R",
-	"--relative",
-	"-n",
-	"--dry-run",
-	"-v",
-	"--verbose",
-	"-c",
-	"--checksum",
-	"-b",
-	"--backup",
-	"-z",
-	"--compress",
-	"-P",
-	"--partial",
-	"-E",
-	"--executability",
-	"-W",
-	"--whole-file",
-	"-i",
-	"--itemize-changes",
-	"-f",
-	"--filter",
-	"--delete",
-	"--delete-excluded",
-	"--max-delete",
-	"--exclude-from",
-	"--include-from",
-	"--files-from",
-	"--link-dest",
-	"--copy-dest",
-	"--compare-dest",
-	"--chmod",
-	"--chown",
-	"--remove-source-files",
-	"--append",
-	"--append-verify",
-	"--inplace",
-	"--bwlimit",
-	"--verify",
-	"--numa",
-	"--direct",
-	"--seal",
-	"--transport",
-	"--force",
-};
-
-static void print_help(void)
+static void take_recursive(struct hearth_command *cmd)
 {
-	puts("Usage: hearthcp [OPTION]... SRC... DST\n"
-	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH or [USER@]HOST:PATH.\n"
-	     "A slash after a source directory stands for what is in it.\n"
-	     "\n"
-	     "  -a, --archive         same as -rlptgoD\n"
-	     "  -r, --recursive       directories and what is in them\n"
-	     "  -l -p -t -o -g -D     keep symlinks, modes, times, owners, groups, devices and FIFOs (--no-... not)\n"
-	     "  -u, --update          leave files alone that are newer at the destination\n"
-	     "      --existing, --ignore-existing   make no new files; leave those that exist alone\n"
-	     "  -I, --ignore-times    copy what has the same size and time, too (--size-only: compare sizes alone)\n"
-	     "  -x, --one-file-system stay on the file system of the source\n"
-	     "      --exclude=PATTERN, --include=PATTERN    leave out, or not; the first that matches decides\n"
-	     "  -e, --rsh=COMMAND     how to reach the far end (ssh)\n"
-	     "      --hearthd-path=PATH   the program to start there (hearthd)\n"
-	     "      --data=auto|direct|ssh    data connections: to a port of the far end, or inside ssh\n"
-	     "      --port=N[-M]      that port\n"
-	     "      --streams=N       data connections\n"
-	     "      --fsync=end|file|none     when data is forced to disk\n"
-	     "      --integrity=end|link      checksum every block, or trust the network\n"
-	     "      --block-size=SIZE --memory=SIZE   of a block; of all blocks of an end\n"
-	     "      --stages=auto|fused|split     one thread a stream, or storage and network threads\n"
-	     "      --timeout=SECONDS silence after which the far end counts as lost (60)\n"
-	     "      --progress, --no-progress, --stats, -q, --quiet, --json (events, one a line)\n"
-	     "  -h, --help, -V, --version\n"
-	     "\n"
-	     "The same command continues what was interrupted. SIGUSR1 prints a status line. Details: man hearthcp");
-}
-
-static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static bool complain(const char *format, ...)
-{
-	va_list args;
-
-	fputs("hearthcp: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return false;
-}
-
-/* Index of @text in the @nr @words, or -1 after a complaint. */
-static int choose(const char *option, const char *text, const char *const *words, int nr)
-{
-	char all[128] = "";
-
-	for (int i = 0; i < nr; i++) {
-		if (!strcmp(text, words[i]))
-			return i;
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
-			 words[i]);
-	}
-	complain("--%s=%s: give one of %s", option, text, all);
-	return -1;
-}
-
-static bool take_size(const char *option, const char *text, uint64_t min, uint64_t max,
-		      uint64_t *ret)
-{
-	char low[32], high[32];
-
-	if (!hearth_parse_size(text, ret) && *ret >= min && *ret <= max)
-		return true;
-	return complain("--%s=%s: give a size from %s to %s, like 512K or 2M", option, text,
-			hearth_format_size(low, sizeof(low), min),
-			hearth_format_size(high, sizeof(high), max));
-}
-
-static bool take_count(const char *option, const char *text, uint64_t max, uint64_t *ret)
-{
-	if (!hearth_parse_count(text, max, ret) && *ret)
-		return true;
-	return complain("--%s=%s: give a number from 1 to %llu", option, text,
-			(unsigned long long)max);
-}
-
-static bool take_text(char **to, const char *text)
-{
-	free(*to);
-	*to = strdup(text);
-	return *to || complain("out of memory");
-}
-
-static bool take_rule(struct hearth_command *cmd, bool is_include, const char *text)
-{
-	const char *option = is_include ? "include" : "exclude";
-
-	switch (hearth_filter_add(&cmd->filter, is_include, text, strlen(text))) {
-	case 0:
-		return true;
-	case -EINVAL:
-		return complain("--%s=%s: give a pattern, without \"***\"", option, text);
-	default:
-		return complain("--%s=%s: too long, or more than %d rules", option, text,
-				HEARTH_MAX_RULES);
-	}
-}
-
-static bool take_ports(struct hearth_command *cmd, const char *text)
-{
-	unsigned int low, high;
-	char tail;
-	int nr = sscanf(text, "%5u-%5u%c", &low, &high, &tail);
-
-	if (nr == 1 && !strchr(text, '-'))
-		high = low;
-	else if (nr != 2)
-		low = 0;
-	if (!low || low > high || high > 65535)
-		return complain("--port=%s: give a port or a range like 5000-5010", text);
-	cmd->port_low = (uint16_t)low;
-	cmd->port_high = (uint16_t)high;
-	return true;
-}
-
-static bool take_value(struct hearth_command *cmd, int which, const char *text)
-{
-	static const char *const fsyncs[] = { "none", "file", "end" };
-	static const char *const integrities[] = { "end", "link" };
-	static const char *const paths[] = { "auto", "direct", "ssh" };
-	static const char *const stages[] = { "auto", "fused", "split" };
-	uint64_t number = 0;
-	int choice = 0;
-	bool is_ok = true;
-
-	switch (which) {
-	case OPT_RSH:
-		is_ok = take_text(&cmd->rsh, text);
-		break;
-	case OPT_HEARTHD_PATH:
-		is_ok = take_text(&cmd->hearthd_path, text);
-		break;
-	case OPT_EXCLUDE:
-	case OPT_INCLUDE:
-		is_ok = take_rule(cmd, which == OPT_INCLUDE, text);
-		break;
-	case OPT_FSYNC:
-		choice = choose("fsync", text, fsyncs, 3);
-		cmd->opt.fsync = (uint8_t)choice;
-		break;
-	case OPT_INTEGRITY:
-		choice = choose("integrity", text, integrities, 2);
-		if (choice == 1)
-			cmd->opt.flags |= HEARTH_UNHASHED;
-		break;
-	case OPT_DATA:
-		choice = choose("data", text, paths, 3);
-		cmd->data_path = (enum hearth_data_path)choice;
-		break;
-	case OPT_STAGES:
-		choice = choose("stages", text, stages, 3);
-		cmd->opt.stages = (uint8_t)choice;
-		break;
-	case OPT_BLOCK_SIZE:
-		is_ok = take_size("block-size", text, HEARTH_BLOCK_MIN_PAYLOAD,
-				  HEARTH_BLOCK_MAX_PAYLOAD, &number);
-		cmd->opt.block_bytes = (uint32_t)number;
-		break;
-	case OPT_MEMORY:
-		is_ok = take_size("memory", text, 1u << 20, 1ull << 40, &cmd->opt.memory_bytes);
-		break;
-	case OPT_STREAMS:
-		is_ok = take_count("streams", text, HEARTH_MAX_STREAMS, &number);
-		cmd->nr_streams = (uint32_t)number;
-		break;
-	case OPT_TIMEOUT:
-		is_ok = take_count("timeout", text, 86400, &number);
-		cmd->opt.timeout_s = (uint32_t)number;
-		break;
-	default:
-		is_ok = take_ports(cmd, text);
-	}
-	return is_ok && choice >= 0;
+	hearth_given.is_recursive = true;
+	cmd->opt.flags |= HEARTH_RECURSE;
 }
 
 static void take_switch(struct hearth_command *cmd, int which)
@@ -331,10 +110,20 @@ static void take_switch(struct hearth_command *cmd, int which)
 	if (which == OPT_ARCHIVE)
 		cmd->opt.flags |= HEARTH_RECURSE | HEARTH_LINKS | HEARTH_PERMS | HEARTH_TIMES |
 				  HEARTH_OWNER | HEARTH_GROUP | HEARTH_SPECIALS;
-	else if (which == OPT_PROGRESS)
+	else if (which == OPT_PROGRESS || which == OPT_PARTIAL_PROGRESS)
 		cmd->progress = HEARTH_PROGRESS_ON;
 	else if (which == OPT_NO_PROGRESS)
 		cmd->progress = HEARTH_PROGRESS_OFF;
+	else if (which == OPT_RECURSIVE)
+		take_recursive(cmd);
+	else if (which == OPT_DELETE_EXCLUDED)
+		cmd->opt.flags |= HEARTH_DELETE | HEARTH_DELETE_EXCLUDED;
+	else if (which == OPT_ACLS)
+		cmd->opt.flags |= HEARTH_ACLS | HEARTH_PERMS;
+	else if (which == OPT_COMPRESS)
+		cmd->opt.compress_level = DEFAULT_COMPRESS_LEVEL;
+	else if (which == OPT_ALWAYS_SO)
+		return;
 	else if (which >= OPT_NO_FLAG)
 		cmd->opt.flags &= ~(1u << (which - OPT_NO_FLAG));
 	else
@@ -346,16 +135,6 @@ static bool is_value_option(int which)
 	return which >= OPT_RSH && which <= OPT_TIMEOUT;
 }
 
-static bool complain_option(const char *option, const char *why)
-{
-	size_t len = strcspn(option, "=");
-
-	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
-		if (strlen(refused[i]) == len && !strncmp(refused[i], option, len))
-			return complain("%s: not in this version; nothing was copied", refused[i]);
-	return complain("%s: %s; see hearthcp --help", option, why);
-}
-
 static bool parse_options(struct hearth_command *cmd, poptContext popt, enum hearth_exit *ret_code)
 {
 	int which;
@@ -363,7 +142,7 @@ static bool parse_options(struct hearth_command *cmd, poptContext popt, enum hea
 	*ret_code = HEARTH_EXIT_USAGE;
 	while ((which = poptGetNextOpt(popt)) > 0) {
 		char *value = is_value_option(which) ? poptGetOptArg(popt) : NULL;
-		bool is_ok = !value || take_value(cmd, which, value);
+		bool is_ok = !value || hearth_take_value(cmd, which, value);
 
 		free(value);
 		if (!is_ok)
@@ -371,7 +150,7 @@ static bool parse_options(struct hearth_command *cmd, poptContext popt, enum hea
 		if (which == OPT_HELP || which == OPT_VERSION) {
 			*ret_code = HEARTH_EXIT_OK;
 			if (which == OPT_HELP)
-				print_help();
+				hearth_print_help();
 			else
 				printf("hearthcp %s, protocol %d\n", HEARTH_VERSION,
 				       HEARTH_PROTOCOL);
@@ -381,77 +160,7 @@ static bool parse_options(struct hearth_command *cmd, poptContext popt, enum hea
 			take_switch(cmd, which);
 	}
 	if (which < -1)
-		return complain_option(poptBadOption(popt, 0), poptStrerror(which));
-	return true;
-}
-
-/* "host:path" has its colon before any slash; "[v6::address]:path" is a host too. */
-static bool parse_location(const char *text, struct hearth_location *ret)
-{
-	const char *colon =
-		*text == '[' || strstr(text, "@[") ? strstr(text, "]:") : strchr(text, ':');
-	const char *slash = strchr(text, '/');
-
-	if (strchr("[", *text) && colon)
-		colon++;
-	if (!strncmp(text, "hearth://", 9))
-		return complain("%s: a running daemon cannot be reached in this version; "
-				"use HOST:PATH over ssh", text);
-	if (!*text)
-		return complain("an empty name is neither a source nor a destination; "
-				"the directory here is \".\"");
-	if (!strcmp(text, "-"))
-		return complain("-: copying from or to a pipe is not in this version");
-	if (!colon || (slash && slash < colon)) {
-		*ret = (struct hearth_location){ NULL, strdup(text) };
-		return true;
-	}
-	if (colon == text)
-		return complain("%s: a host is missing before the colon; "
-				"write ./%s for a file of that name", text, text);
-	if (!strncmp(colon, ":lun:", 5))
-		return complain("%s: copying into LUNs is not in this version", text);
-	*ret = (struct hearth_location){ strndup(text, (size_t)(colon - text)),
-					 strdup(colon[1] ? colon + 1 : ".") };
-	return true;
-}
-
-static bool take_source(struct hearth_command *cmd, const char *text)
-{
-	struct hearth_location l;
-
-	if (!parse_location(text, &l))
-		return false;
-	if (cmd->nr_sources &&
-	    (!l.host != !cmd->source_host || (l.host && strcmp(l.host, cmd->source_host))))
-		return complain("%s: all sources must be at the same end", text);
-	if (!cmd->nr_sources)
-		cmd->source_host = l.host;
-	else
-		free(l.host);
-	cmd->sources[cmd->nr_sources++] = l.path;
-	return true;
-}
-
-static bool take_places(struct hearth_command *cmd, const char **args)
-{
-	uint32_t nr = 0;
-
-	while (args && args[nr])
-		nr++;
-	if (nr < 2)
-		return complain("give at least one source and a destination; see hearthcp --help");
-	cmd->sources = calloc(nr, sizeof(*cmd->sources));
-	if (!cmd->sources)
-		return complain("out of memory");
-	for (uint32_t i = 0; i < nr - 1; i++)
-		if (!take_source(cmd, args[i]))
-			return false;
-	if (!parse_location(args[nr - 1], &cmd->destination))
-		return false;
-	if (cmd->source_host && cmd->destination.host)
-		return complain("%s: copying between two far ends is not in this version; "
-				"run hearthcp on one of them", args[nr - 1]);
+		return hearth_complain_option(poptBadOption(popt, 0), poptStrerror(which));
 	return true;
 }
 
@@ -460,11 +169,72 @@ static void set_defaults(struct hearth_command *cmd)
 	long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	memset(cmd, 0, sizeof(*cmd));
-	memset(&given, 0, sizeof(given));
+	memset(&hearth_given, 0, sizeof(hearth_given));
 	hearth_options_init(&cmd->opt);
 	cmd->rsh = strdup("ssh");
 	cmd->hearthd_path = strdup("hearthd");
 	cmd->nr_streams = nr_cpus >= 4 ? 4 : 2;
+}
+
+/* Of a source only what is listed; what a listed directory holds only with -r itself, not with -a.
+ */
+static bool load_names(struct hearth_command *cmd)
+{
+	int err = hearth_names_load(&cmd->names, hearth_given.files_from,
+				    hearth_given.is_from0 ? '\0' : '\n');
+
+	if (err)
+		return hearth_complain("--files-from=%s: cannot be read: %s",
+				       hearth_given.files_from, strerror(-err));
+	if (!cmd->names.nr)
+		return hearth_complain("--files-from=%s: lists nothing", hearth_given.files_from);
+	if (cmd->nr_sources != 1)
+		return hearth_complain(
+			"--files-from: give exactly one source, the directory that the names are in");
+	if (!hearth_given.is_recursive)
+		cmd->opt.flags &= ~(uint32_t)HEARTH_RECURSE;
+	return true;
+}
+
+/* A pipe has no order but its own: one stream, and one thread at this end. */
+static bool check_pipe(struct hearth_command *cmd)
+{
+	bool prints = cmd->is_json || cmd->shows_names || cmd->shows_items;
+
+	if (!cmd->reads_stdin && !cmd->writes_stdout)
+		return true;
+	if (cmd->writes_stdout && prints)
+		return hearth_complain(
+			"-: standard output is for the file; leave out -v, -i and --json");
+	if (cmd->names.nr || cmd->opt.flags & (HEARTH_REMOVE_SOURCE | HEARTH_DRY_RUN))
+		return hearth_complain(
+			"-: a pipe does not go with -n, --files-from or --remove-source-files");
+	cmd->nr_streams = 1;
+	cmd->opt.stages = HEARTH_STAGES_FUSED;
+	return true;
+}
+
+static bool check(struct hearth_command *cmd)
+{
+	uint32_t flags = cmd->opt.flags;
+
+	if (hearth_given.files_from && !load_names(cmd))
+		return false;
+	if (flags & HEARTH_DELETE && !(cmd->opt.flags & HEARTH_RECURSE))
+		return hearth_complain("--delete needs -r: only whole directories can be compared");
+	if (flags & HEARTH_INPLACE && (flags & HEARTH_BACKUP || cmd->opt.link_dest))
+		return hearth_complain(
+			"--inplace writes to the files themselves; it does not go with --backup or --link-dest");
+	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
+		return hearth_complain("--link-dest needs -t: files are found by their times");
+	if (!check_pipe(cmd))
+		return false;
+	if (cmd->shows_names || cmd->shows_items)
+		cmd->opt.flags |= HEARTH_ITEMIZE;
+	while (!hearth_given.has_block_size && cmd->opt.block_bytes > HEARTH_BLOCK_MIN_PAYLOAD &&
+	       cmd->opt.block_bytes > cmd->opt.bytes_per_s / PACED_BLOCKS_PER_S)
+		cmd->opt.block_bytes /= 2;
+	return true;
 }
 
 bool hearth_command_parse(struct hearth_command *cmd, int argc, const char **argv,
@@ -474,11 +244,16 @@ bool hearth_command_parse(struct hearth_command *cmd, int argc, const char **arg
 	bool is_ok;
 
 	set_defaults(cmd);
-	is_ok = parse_options(cmd, popt, ret_code) && take_places(cmd, poptGetArgs(popt));
+	is_ok = parse_options(cmd, popt, ret_code) &&
+		hearth_command_take_places(cmd, poptGetArgs(popt));
 	poptFreeContext(popt);
-	cmd->is_json = given.is_json;
-	cmd->is_quiet = given.is_quiet;
-	cmd->shows_stats = given.shows_stats;
+	cmd->is_json = hearth_given.is_json;
+	cmd->is_quiet = hearth_given.is_quiet;
+	cmd->shows_stats = hearth_given.shows_stats;
+	cmd->shows_names = hearth_given.shows_names;
+	cmd->shows_items = hearth_given.shows_items;
+	is_ok = is_ok && check(cmd);
+	free(hearth_given.files_from);
 	return is_ok;
 }
 
@@ -491,6 +266,10 @@ void hearth_command_exit(struct hearth_command *cmd)
 	free(cmd->destination.host);
 	free(cmd->destination.path);
 	hearth_filter_exit(&cmd->filter);
+	hearth_names_exit(&cmd->names);
+	free(cmd->opt.chmod);
+	free(cmd->opt.suffix);
+	free(cmd->opt.link_dest);
 	free(cmd->rsh);
 	free(cmd->hearthd_path);
 }

@@ -14,7 +14,7 @@ struct hearth_location {
 };
 
 enum hearth_data_path {
-	HEARTH_DATA_AUTO,   /* direct, else inside ssh */
+	HEARTH_DATA_AUTO, /* direct, else inside ssh */
 	HEARTH_DATA_DIRECT,
 	HEARTH_DATA_SSH,
 };
@@ -35,12 +35,17 @@ struct hearth_command {
 	bool is_json;
 	bool is_quiet;
 	bool shows_stats;
+	bool shows_names; /* -v */
+	bool shows_items; /* -i */
+	bool reads_stdin; /* the source is "-" */
+	bool writes_stdout; /* the destination is "-" */
 	char *rsh;
 	char *hearthd_path;
 	uint32_t nr_sources;
-	char **sources;    /* paths at the source end */
+	char **sources; /* paths at the source end */
 	char *source_host; /* NULL: here */
 	struct hearth_filter filter;
+	struct hearth_names names; /* --files-from */
 	struct hearth_location destination;
 };
 
@@ -50,6 +55,13 @@ struct hearth_command {
  */
 bool hearth_command_parse(struct hearth_command *cmd, int argc, const char **argv,
 			  enum hearth_exit *ret_code);
+/* places.c: the arguments that are no options. */
+bool hearth_command_take_places(struct hearth_command *cmd, const char **args);
+
+/* help.c; both complain()s return false. */
+void hearth_print_help(void);
+bool hearth_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool hearth_complain_option(const char *option, const char *why);
 void hearth_command_exit(struct hearth_command *cmd);
 
 #endif

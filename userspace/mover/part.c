@@ -16,21 +16,23 @@
 
 static bool needs_journal(const struct hearth_receiver *r, const struct hearth_entry *e)
 {
-	return e->size > r->job->opt.block_bytes;
+	return e->size > r->job->opt.block_bytes && !(e->extras & HEARTH_EXTRA_STREAM);
 }
 
 /*
  * A temporary file of an earlier run: ours alone, and not being written by another job. The lock
  * goes with the descriptor.
  */
-static int open_earlier(int dir_fd, const char *temp, struct stat *st)
+static int open_earlier(const struct hearth_receiver *r, int dir_fd, const char *temp,
+			struct stat *st)
 {
+	bool is_in_place = r->job->opt.flags & HEARTH_INPLACE;
 	int fd = hearth_open_beneath(dir_fd, temp, O_RDWR | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, st) || !S_ISREG(st->st_mode) || st->st_nlink != 1 ||
-	    st->st_uid != geteuid()) {
+	if (fstat(fd, st) || !S_ISREG(st->st_mode) ||
+	    (!is_in_place && (st->st_nlink != 1 || st->st_uid != geteuid()))) {
 		close(fd);
 		return -ESTALE;
 	}
@@ -53,17 +55,18 @@ static struct hearth_journal_identity identity_of(const struct hearth_entry *e,
 }
 
 /* Opens temporary file and journal of an earlier run; the descriptor, or -errno. */
-static int open_both(int dir_fd, const char *name, const struct hearth_entry *e,
-		     struct hearth_journal *j, struct hearth_ranges *stored)
+static int open_both(const struct hearth_receiver *r, int dir_fd, const char *name,
+		     const struct hearth_entry *e, struct hearth_journal *j,
+		     struct hearth_ranges *stored)
 {
 	char temp[HEARTH_TEMP_NAME_BYTES], journal[HEARTH_TEMP_NAME_BYTES];
 	struct hearth_journal_identity id;
 	struct stat st;
 	int fd, ret;
 
-	hearth_temp_name(temp, name);
+	hearth_place_work_name(r, temp, name);
 	hearth_journal_name(journal, name);
-	fd = open_earlier(dir_fd, temp, &st);
+	fd = open_earlier(r, dir_fd, temp, &st);
 	if (fd < 0)
 		return fd;
 	id = identity_of(e, &st);
@@ -82,9 +85,10 @@ void hearth_part_find_stored(struct hearth_receiver *r, int dir_fd, const char *
 	struct hearth_journal j;
 	int fd;
 
-	if (!needs_journal(r, e))
+	/* What an earlier run wrote cannot be verified: its checksums are gone. */
+	if (!needs_journal(r, e) || r->job->opt.flags & HEARTH_VERIFY)
 		return;
-	fd = open_both(dir_fd, name, e, &j, stored);
+	fd = open_both(r, dir_fd, name, e, &j, stored);
 	if (fd < 0) {
 		hearth_ranges_exit(stored);
 		return;
@@ -101,13 +105,16 @@ static int create_both(struct hearth_receiver *r, int dir_fd, const char *name,
 	struct stat st;
 	int ret;
 
-	hearth_temp_name(temp, name);
+	hearth_place_work_name(r, temp, name);
 	hearth_journal_name(journal, name);
 	p->fd = hearth_place_create(r, dir_fd, temp, p->entry);
 	if (p->fd < 0)
 		return p->fd;
-	if (flock(p->fd, LOCK_EX | LOCK_NB) || ftruncate(p->fd, (off_t)p->entry->size) ||
-	    fstat(p->fd, &st))
+	if (flock(p->fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (!(p->entry->extras & HEARTH_EXTRA_STREAM) && ftruncate(p->fd, (off_t)p->entry->size))
+		return -errno;
+	if (fstat(p->fd, &st))
 		return -errno;
 	if (!p->is_journaled)
 		return 0;
@@ -126,10 +133,11 @@ static int open_part(struct hearth_receiver *r, struct hearth_part *p)
 	if (dir_fd < 0)
 		return dir_fd;
 	p->is_journaled = needs_journal(r, p->entry);
-	if (p->is_journaled)
-		ret = open_both(dir_fd, name, p->entry, &p->journal, &p->stored);
+	if (p->is_journaled && !(r->job->opt.flags & HEARTH_VERIFY))
+		ret = open_both(r, dir_fd, name, p->entry, &p->journal, &p->stored);
 	if (ret >= 0) {
 		p->fd = ret;
+		p->is_resumed = true;
 		ret = 0;
 	} else if (ret != -EBUSY) {
 		hearth_ranges_exit(&p->stored);
@@ -138,6 +146,12 @@ static int open_part(struct hearth_receiver *r, struct hearth_part *p)
 	hearth_dirs_put(&r->dirs, p->entry->parent);
 	p->synced_ns = hearth_now_ns();
 	return ret;
+}
+
+/* How long the file is to become; unlimited while only its sender can know. */
+static uint64_t wanted_size(const struct hearth_receiver *r, const struct hearth_entry *e)
+{
+	return e->extras & HEARTH_EXTRA_STREAM ? r->stream_size : e->size;
 }
 
 static struct hearth_part *find_locked(struct hearth_receiver *r, const struct hearth_entry *e)
@@ -177,6 +191,7 @@ static void free_part(struct hearth_receiver *r, struct hearth_part *p)
 	hearth_close(&p->fd);
 	hearth_journal_close(&p->journal);
 	hearth_ranges_exit(&p->stored);
+	hearth_verify_exit(&p->slices);
 	hearth_table_put(&r->table, p->batch);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -241,15 +256,19 @@ static int record(struct hearth_receiver *r, struct hearth_part *p, uint64_t sta
 static int place_part(struct hearth_receiver *r, struct hearth_part *p)
 {
 	const char *name = hearth_receiver_name(r, p->batch, p->entry);
-	char temp[HEARTH_TEMP_NAME_BYTES], journal[HEARTH_TEMP_NAME_BYTES];
+	char journal[HEARTH_TEMP_NAME_BYTES];
 	int dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
-	int ret;
+	int ret = 0;
 
 	if (dir_fd < 0)
 		return dir_fd;
-	hearth_temp_name(temp, name);
 	hearth_journal_name(journal, name);
-	ret = hearth_place_finish(r, dir_fd, p->fd, temp, name, p->entry);
+	if (p->entry->extras & HEARTH_EXTRA_STREAM && ftruncate(p->fd, (off_t)p->stored.covered))
+		ret = -errno;
+	if (!ret && r->job->opt.flags & HEARTH_VERIFY)
+		ret = hearth_verify_slices(&p->slices, p->fd);
+	if (!ret)
+		ret = hearth_place_finish(r, dir_fd, p->fd, name, p->batch, p->entry);
 	if (!ret && p->is_journaled)
 		unlinkat(dir_fd, journal, 0);
 	hearth_dirs_put(&r->dirs, p->entry->parent);
@@ -264,9 +283,10 @@ static void remove_files(struct hearth_receiver *r, struct hearth_part *p)
 
 	if (dir_fd < 0)
 		return;
-	hearth_temp_name(temp, name);
+	hearth_place_work_name(r, temp, name);
 	hearth_journal_name(journal, name);
-	unlinkat(dir_fd, temp, 0);
+	if (!(r->job->opt.flags & HEARTH_INPLACE))
+		unlinkat(dir_fd, temp, 0);
 	unlinkat(dir_fd, journal, 0);
 	hearth_dirs_put(&r->dirs, p->entry->parent);
 }
@@ -282,13 +302,31 @@ static void end_part(struct hearth_receiver *r, struct hearth_part *p, int err, 
 {
 	p->is_over = true;
 	atomic_store(&p->entry->state, HEARTH_FILE_DONE);
-	if (has_no_room(err) || (err && err != -EBUSY && !p->is_journaled))
+	if (has_no_room(err) || err == -EBADMSG || (err && err != -EBUSY && !p->is_journaled))
 		remove_files(r, p);
 	if (err)
 		hearth_receiver_note(r, HEARTH_NOTE_ERROR, p->batch, p->entry, what, err);
 	else
 		r->job->count.files_stored++;
 	hearth_receiver_file_over(r, p->batch);
+}
+
+/* Makes zeros of what may have been something else before. */
+static int clear_range(int fd, uint64_t offset, uint64_t len)
+{
+	static const uint8_t zeros[65536];
+	int ret = 0;
+
+	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len))
+		return 0;
+	while (!ret && len) {
+		uint64_t part = len < sizeof(zeros) ? len : sizeof(zeros);
+
+		ret = hearth_pwrite_all(fd, zeros, part, offset);
+		offset += part;
+		len -= part;
+	}
+	return ret;
 }
 
 static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t offset,
@@ -302,7 +340,11 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 	pthread_mutex_unlock(&p->lock);
 	if (data)
 		ret = hearth_pwrite_all(p->fd, data, len, offset);
+	else if (p->is_resumed || r->job->opt.flags & HEARTH_INPLACE)
+		ret = clear_range(p->fd, offset, len);
 	pthread_mutex_lock(&p->lock);
+	if (!ret && data && r->job->opt.flags & HEARTH_VERIFY)
+		ret = hearth_verify_add(&p->slices, offset, len, data);
 	return ret ? ret : record(r, p, offset, offset + len);
 }
 
@@ -325,7 +367,7 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 				 ret == -EBUSY ? "is being written by another job"
 					       : "cannot be written");
 			is_over_now = true;
-		} else if (p->stored.covered == e->size) {
+		} else if (p->stored.covered == wanted_size(r, e)) {
 			end_part(r, p, place_part(r, p), "cannot be put in its place");
 			is_over_now = true;
 		}
@@ -333,6 +375,27 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 	pthread_mutex_unlock(&p->lock);
 	put_part(r, p, is_over_now);
 	return 0;
+}
+
+void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)
+{
+	bool is_over_now = false;
+	struct hearth_part *p;
+
+	pthread_mutex_lock(&r->parts_lock);
+	p = find_locked(r, e);
+	if (p)
+		p->refs++;
+	pthread_mutex_unlock(&r->parts_lock);
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	if (!p->is_over && p->stored.covered == wanted_size(r, e)) {
+		end_part(r, p, place_part(r, p), "cannot be put in its place");
+		is_over_now = true;
+	}
+	pthread_mutex_unlock(&p->lock);
+	put_part(r, p, is_over_now);
 }
 
 /* The sender could not read all of it: what is there is of no use. */

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "attrs.h"
 #include "recv.h"
+#include "verify.h"
 
 static mode_t wanted_mode(const struct hearth_receiver *r, const struct hearth_entry *e)
 {
@@ -55,12 +57,42 @@ static mode_t creation_mode(struct hearth_receiver *r, const struct hearth_entry
 	return mode;
 }
 
+/* Where content is written to: a temporary name, or with --inplace the file itself. */
+void hearth_place_work_name(const struct hearth_receiver *r, char buf[HEARTH_TEMP_NAME_BYTES],
+			    const char *name)
+{
+	if (r->job->opt.flags & HEARTH_INPLACE)
+		snprintf(buf, HEARTH_TEMP_NAME_BYTES, "%s", name);
+	else
+		hearth_temp_name(buf, name);
+}
+
+/* What is there and no regular file is replaced, never written to. */
+static int open_in_place(struct hearth_receiver *r, int dir_fd, const char *name,
+			 const struct hearth_entry *e)
+{
+	mode_t mode = wanted_mode(r, e) & 0777;
+	int fd = hearth_open_beneath(dir_fd, name, O_RDWR | O_CREAT | O_NONBLOCK, mode);
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		return fd;
+	if (fd < 0 && fd != -ELOOP && fd != -ENXIO)
+		return fd;
+	hearth_close(&fd);
+	if (unlinkat(dir_fd, name, 0))
+		return -errno;
+	return hearth_open_beneath(dir_fd, name, O_RDWR | O_CREAT | O_EXCL, mode);
+}
+
 int hearth_place_create(struct hearth_receiver *r, int dir_fd, const char *temp,
 			const struct hearth_entry *e)
 {
-	int flags = O_RDWR | O_CREAT | O_EXCL;
-	int fd = hearth_open_beneath(dir_fd, temp, flags, creation_mode(r, e));
+	int flags = O_RDWR | O_CREAT | O_EXCL, fd;
 
+	if (r->job->opt.flags & HEARTH_INPLACE)
+		return open_in_place(r, dir_fd, temp, e);
+	fd = hearth_open_beneath(dir_fd, temp, flags, creation_mode(r, e));
 	if (fd != -EEXIST)
 		return fd;
 	/* Left over from an earlier run, or planted: never written to, always replaced. */
@@ -88,52 +120,92 @@ static bool place_owner(struct hearth_receiver *r, int fd, const struct hearth_e
 }
 
 int hearth_place_attributes(struct hearth_receiver *r, int fd, const struct hearth_entry *e,
-			    bool is_new)
+			    const void *attrs, bool is_new)
 {
 	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { e->mtime_sec, e->mtime_nsec } };
 	mode_t mode = wanted_mode(r, e), made = creation_mode(r, e) & ~r->umask;
 	bool keeps_ids = place_owner(r, fd, e, is_new && is_in_setgid(r, e), is_new);
+	uint32_t flags = r->job->opt.flags;
+	bool sets_mode = is_new ? mode != made : flags & HEARTH_PERMS;
+	int ret = 0;
 
+	if (flags & (HEARTH_ACLS | HEARTH_XATTRS)) {
+		ret = hearth_attrs_write(fd, flags, attrs, e->attrs_len);
+		sets_mode = true;
+	}
 	if (!keeps_ids && e->kind == HEARTH_ENTRY_FILE)
 		mode &= 0777;
-	if ((!is_new || mode != made) && fchmod(fd, mode))
-		return -errno;
-	if (r->job->opt.flags & HEARTH_TIMES && futimens(fd, times))
-		return -errno;
-	return 0;
+	if (!ret && sets_mode && fchmod(fd, mode))
+		ret = -errno;
+	if (!ret && flags & HEARTH_TIMES && futimens(fd, times))
+		ret = -errno;
+	return ret;
 }
 
-int hearth_place_finish(struct hearth_receiver *r, int dir_fd, int fd, const char *temp,
-			const char *name, const struct hearth_entry *e)
+/* Keeps what is there under another name, without a moment in which there is nothing. */
+static int back_up(struct hearth_receiver *r, int dir_fd, const char *name)
 {
-	int ret = hearth_place_attributes(r, fd, e, true);
+	const char *suffix = r->job->opt.suffix ? r->job->opt.suffix : "~";
+	char backup[2 * HEARTH_NAME_MAX + 2];
+	struct stat st;
 
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode))
+		return 0;
+	snprintf(backup, sizeof(backup), "%s%s", name, suffix);
+	if (unlinkat(dir_fd, backup, 0) && errno != ENOENT)
+		return -errno;
+	return linkat(dir_fd, name, dir_fd, backup, 0) ? -errno : 0;
+}
+
+int hearth_place_rename(struct hearth_receiver *r, int dir_fd, const char *temp, const char *name)
+{
+	int ret = r->job->opt.flags & HEARTH_BACKUP ? back_up(r, dir_fd, name) : 0;
+
+	if (!ret && renameat(dir_fd, temp, dir_fd, name))
+		ret = -errno;
+	return ret;
+}
+
+int hearth_place_finish(struct hearth_receiver *r, int dir_fd, int fd, const char *name,
+			const struct hearth_batch *b, const struct hearth_entry *e)
+{
+	bool is_in_place = r->job->opt.flags & HEARTH_INPLACE;
+	char temp[HEARTH_TEMP_NAME_BYTES];
+	int ret;
+
+	hearth_place_work_name(r, temp, name);
+	if (is_in_place && !(e->extras & HEARTH_EXTRA_STREAM) && ftruncate(fd, (off_t)e->size))
+		return -errno;
+	ret = hearth_place_attributes(r, fd, e, hearth_entry_attrs(b, e), !is_in_place);
 	if (ret)
 		return ret;
 	if (r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(fd))
 		return -errno;
-	if (renameat(dir_fd, temp, dir_fd, name))
-		return -errno;
-	if (r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(dir_fd))
-		return -errno;
-	return 0;
+	if (!is_in_place)
+		ret = hearth_place_rename(r, dir_fd, temp, name);
+	if (!ret && r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(dir_fd))
+		ret = -errno;
+	return ret;
 }
 
-static int place_in(struct hearth_receiver *r, int dir_fd, const char *name,
+static int place_in(struct hearth_receiver *r, int dir_fd, const struct hearth_batch *b,
 		    const struct hearth_entry *e, const void *data)
 {
+	const char *name = hearth_receiver_name(r, b, e);
 	char temp[HEARTH_TEMP_NAME_BYTES];
 	int fd, ret;
 
-	hearth_temp_name(temp, name);
+	hearth_place_work_name(r, temp, name);
 	fd = hearth_place_create(r, dir_fd, temp, e);
 	if (fd < 0)
 		return fd;
 	ret = hearth_pwrite_all(fd, data, e->size, 0);
+	if (!ret && r->job->opt.flags & HEARTH_VERIFY)
+		ret = hearth_verify_range(fd, 0, e->size, data);
 	if (!ret)
-		ret = hearth_place_finish(r, dir_fd, fd, temp, name, e);
+		ret = hearth_place_finish(r, dir_fd, fd, name, b, e);
 	close(fd);
-	if (ret)
+	if (ret && !(r->job->opt.flags & HEARTH_INPLACE))
 		unlinkat(dir_fd, temp, 0);
 	return ret;
 }
@@ -146,7 +218,7 @@ int hearth_place_whole(struct hearth_receiver *r, const struct hearth_batch *b,
 
 	if (dir_fd < 0)
 		return dir_fd;
-	ret = place_in(r, dir_fd, hearth_receiver_name(r, b, e), e, data);
+	ret = place_in(r, dir_fd, b, e, data);
 	hearth_dirs_put(&r->dirs, e->parent);
 	return ret;
 }
@@ -171,8 +243,8 @@ static int finish_by_name(struct hearth_receiver *r, int dir_fd, const char *tem
 		ret = -errno;
 	if (!ret && flags & HEARTH_TIMES && utimensat(dir_fd, temp, times, AT_SYMLINK_NOFOLLOW))
 		ret = -errno;
-	if (!ret && renameat(dir_fd, temp, dir_fd, name))
-		ret = -errno;
+	if (!ret)
+		ret = hearth_place_rename(r, dir_fd, temp, name);
 	if (ret)
 		unlinkat(dir_fd, temp, 0);
 	return ret;
@@ -181,11 +253,8 @@ static int finish_by_name(struct hearth_receiver *r, int dir_fd, const char *tem
 int hearth_place_symlink(struct hearth_receiver *r, int dir_fd, const char *name,
 			 const char *target, const struct hearth_entry *e)
 {
-	char temp[HEARTH_TEMP_NAME_BYTES], present[HEARTH_TARGET_MAX + 1];
-	ssize_t len = readlinkat(dir_fd, name, present, sizeof(present));
+	char temp[HEARTH_TEMP_NAME_BYTES];
 
-	if (len == (ssize_t)strlen(target) && !memcmp(present, target, (size_t)len))
-		return 0;
 	hearth_temp_name(temp, name);
 	unlinkat(dir_fd, temp, 0);
 	if (symlinkat(target, dir_fd, temp))
@@ -216,7 +285,24 @@ static struct hearth_entry entry_of_dir(const struct hearth_dir *dir)
 		.mtime_sec = dir->mtime_sec,
 		.mtime_nsec = dir->mtime_nsec,
 		.parent = dir->parent,
+		.attrs_len = dir->attrs_len,
 	};
+}
+
+static int place_directory(struct hearth_receiver *r, uint32_t number, const struct hearth_dir *dir)
+{
+	struct hearth_entry e = entry_of_dir(dir);
+	int fd = hearth_dirs_get(&r->dirs, number), ret = fd;
+
+	if (fd < 0)
+		return fd;
+	ret = hearth_place_attributes(r, fd, &e, dir->attrs, false);
+	/* It was made for its owner alone. */
+	if (!ret && dir->is_made && !(r->job->opt.flags & HEARTH_PERMS) &&
+	    fchmod(fd, wanted_mode(r, &e) | (dir->is_setgid ? S_ISGID : 0)))
+		ret = -errno;
+	hearth_dirs_put(&r->dirs, number);
+	return ret;
 }
 
 /*
@@ -227,16 +313,12 @@ void hearth_place_directories(struct hearth_receiver *r)
 {
 	for (uint32_t i = r->dirs.nr; i-- > 0;) {
 		struct hearth_dir *dir = r->dirs.v[i];
-		struct hearth_entry e = entry_of_dir(dir);
 		char path[HEARTH_PATH_MAX];
-		int fd, ret;
+		int ret;
 
 		if (!dir->is_due || dir->is_bad)
 			continue;
-		fd = hearth_dirs_get(&r->dirs, i);
-		ret = fd < 0 ? fd : hearth_place_attributes(r, fd, &e, false);
-		if (fd >= 0)
-			hearth_dirs_put(&r->dirs, i);
+		ret = place_directory(r, i, dir);
 		if (ret)
 			hearth_job_note(r->job, HEARTH_NOTE_ERROR,
 					hearth_dirs_path(&r->dirs, i, "", path, sizeof(path)),

@@ -6,83 +6,22 @@
  * A destination that is new or empty wants everything; then the job is *eager*
  * and the sender does not wait to be asked.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../common/io.h"
 #include "recv.h"
 
-static int fail_destination(struct hearth_receiver *r, const char *path, int err)
+/* The file stays as it is although it may be another: so must the source. */
+static int keep_source(struct hearth_receiver *r, const struct hearth_batch *b,
+		       const struct hearth_entry *e)
 {
-	hearth_job_fail(r->job, HEARTH_EXIT_PLACE, "%s: cannot be used as destination: %s", path,
-			strerror(-err));
-	return err;
-}
-
-static bool is_empty(int dir_fd)
-{
-	int fd = hearth_open_beneath(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	int nr = 0;
-
-	if (!stream)
-		return false;
-	while (nr <= 2 && readdir(stream))
-		nr++;
-	closedir(stream);
-	return nr <= 2;
-}
-
-static int open_directory(struct hearth_receiver *r, const char *path)
-{
-	bool is_made = !mkdir(path, 0777);
-
-	if (!is_made && errno != EEXIST)
-		return fail_destination(r, path, -errno);
-	r->root_fd = hearth_open_root(path);
-	if (r->root_fd < 0)
-		return fail_destination(r, path, r->root_fd);
-	r->is_eager = is_made || is_empty(r->root_fd);
+	hearth_receiver_keep_source(r, b, e);
 	return 0;
-}
-
-/* The destination is the name that the one file is to have. */
-static int open_parent(struct hearth_receiver *r, const char *path)
-{
-	char copy[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-
-	r->rename_to = strdup(slash ? slash + 1 : path);
-	if (!r->rename_to)
-		return -ENOMEM;
-	if (strlen(path) >= sizeof(copy) ||
-	    !hearth_name_is_valid(r->rename_to, strlen(r->rename_to)))
-		return fail_destination(r, path, -EINVAL);
-	snprintf(copy, sizeof(copy), "%s", path);
-	r->root_fd = hearth_open_root(dirname(copy));
-	return r->root_fd < 0 ? fail_destination(r, path, r->root_fd) : 0;
-}
-
-int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
-{
-	const char *path = *r->destination ? r->destination : ".";
-	size_t len = strlen(path);
-	struct stat st;
-	bool exists = !stat(path, &st);
-
-	if (is_single && path[len - 1] != '/' && !(exists && S_ISDIR(st.st_mode)))
-		return open_parent(r, path);
-	if (exists && !S_ISDIR(st.st_mode))
-		return fail_destination(r, path, -ENOTDIR);
-	return open_directory(r, path);
 }
 
 static int refuse(struct hearth_receiver *r, const struct hearth_batch *b,
@@ -92,36 +31,45 @@ static int refuse(struct hearth_receiver *r, const struct hearth_batch *b,
 	return 0;
 }
 
-static void remember_attributes(struct hearth_dir *dir, const struct hearth_entry *e)
+static void enter_existing(struct hearth_receiver *r, struct hearth_dir *dir,
+			   const struct hearth_batch *b, const struct hearth_entry *e,
+			   const struct stat *st)
 {
-	dir->is_due = true;
-	dir->mode = e->mode;
-	dir->uid = e->uid;
-	dir->gid = e->gid;
-	dir->mtime_sec = e->mtime_sec;
-	dir->mtime_nsec = e->mtime_nsec;
+	dir->is_bad = false;
+	dir->is_setgid = st->st_mode & S_ISGID;
+	if (!(r->job->opt.flags & HEARTH_ATTRIBUTE_FLAGS))
+		return;
+	hearth_item(r, '.', b, e, st);
+	if (!r->is_dry)
+		hearth_plan_remember(dir, b, e);
 }
 
-static int plan_root(struct hearth_receiver *r, const struct hearth_entry *e)
+/* Makes the directory, unless there is one. */
+static int make_directory(struct hearth_receiver *r, int dir_fd, struct hearth_dir *dir,
+			  const struct hearth_batch *b, const struct hearth_entry *e)
 {
-	int fd = fcntl(r->root_fd, F_DUPFD_CLOEXEC, 0);
-	struct hearth_dir *dir;
+	const char *name = hearth_entry_name(b, e);
 	struct stat st;
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st)) {
-		close(fd);
-		return -errno;
+	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (!S_ISDIR(st.st_mode))
+			return refuse(
+				r, b, e,
+				"something else of that name is in the way of a directory; remove it",
+				0);
+		enter_existing(r, dir, b, e, &st);
+		return 0;
 	}
-	dir = hearth_dirs_add_anchor(&r->dirs, fd, r->rename_to ? "" : r->destination);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	dir->is_setgid = st.st_mode & S_ISGID;
-	if (e->mode & 07777 && r->job->opt.flags & (HEARTH_PERMS | HEARTH_TIMES))
-		remember_attributes(dir, e);
+	if (r->job->opt.flags & HEARTH_EXISTING)
+		return 0;
+	dir->is_virtual = r->is_dry;
+	if (!r->is_dry && mkdirat(dir_fd, name, 0700))
+		return refuse(r, b, e, "cannot be made", -errno);
+	dir->is_bad = false;
+	dir->is_made = true;
+	hearth_item(r, 'c', b, e, NULL);
+	if (!r->is_dry)
+		hearth_plan_remember(dir, b, e);
 	return 0;
 }
 
@@ -131,56 +79,33 @@ static int plan_directory(struct hearth_receiver *r, const struct hearth_batch *
 	const char *name = hearth_entry_name(b, e);
 	struct hearth_dir *dir = hearth_dirs_add(&r->dirs, e->parent, name);
 	struct hearth_dir *parent = hearth_dirs_at(&r->dirs, e->parent);
-	struct stat st = { 0 };
 	int dir_fd;
 
 	if (!dir)
 		return -ENOMEM;
 	dir->is_bad = parent->is_bad;
+	dir->is_virtual = parent->is_virtual;
 	dir->is_setgid = parent->is_setgid;
+	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;
+	dir->key = hearth_seen_key(parent->key, name);
 	if (dir->is_bad)
 		return 0;
+	if (dir->is_virtual) {
+		dir->is_bad = r->job->opt.flags & HEARTH_EXISTING;
+		if (!dir->is_bad)
+			hearth_item(r, 'c', b, e, NULL);
+		return 0;
+	}
 	dir_fd = hearth_dirs_get(&r->dirs, e->parent);
 	dir->is_bad = true;
 	if (dir_fd < 0)
 		return refuse(r, b, e, "its directory cannot be opened", dir_fd);
-	if (!mkdirat(dir_fd, name, 0700)) {
-		dir->is_bad = false;
-		remember_attributes(dir, e);
-	} else if (errno != EEXIST) {
-		refuse(r, b, e, "cannot be made", -errno);
-	} else if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode)) {
-		refuse(r, b, e,
-		       "something else of that name is in the way of a directory; remove it", 0);
-	} else {
-		dir->is_bad = false;
-		dir->is_setgid = st.st_mode & S_ISGID;
-		if (r->job->opt.flags & (HEARTH_PERMS | HEARTH_TIMES))
-			remember_attributes(dir, e);
-	}
+	make_directory(r, dir_fd, dir, b, e);
 	hearth_dirs_put(&r->dirs, e->parent);
 	return 0;
 }
 
-static bool looks_same(const struct hearth_receiver *r, const struct hearth_entry *e,
-		       const struct stat *st)
-{
-	uint32_t flags = r->job->opt.flags;
-
-	if (flags & HEARTH_IGNORE_TIMES || !S_ISREG(st->st_mode) ||
-	    (uint64_t)st->st_size != e->size)
-		return false;
-	return flags & HEARTH_SIZE_ONLY || (st->st_mtim.tv_sec == e->mtime_sec &&
-					    (uint32_t)st->st_mtim.tv_nsec == e->mtime_nsec);
-}
-
-static bool is_newer(const struct hearth_entry *e, const struct stat *st)
-{
-	return st->st_mtim.tv_sec > e->mtime_sec || (st->st_mtim.tv_sec == e->mtime_sec &&
-						     (uint32_t)st->st_mtim.tv_nsec > e->mtime_nsec);
-}
-
-/* True if the file is left as it is, because of what is there or is not. */
+/* True if the file is left as it is, whatever the source has. */
 static bool is_left_alone(const struct hearth_receiver *r, const struct hearth_entry *e,
 			  const struct stat *st)
 {
@@ -188,26 +113,30 @@ static bool is_left_alone(const struct hearth_receiver *r, const struct hearth_e
 
 	if (!st)
 		return flags & HEARTH_EXISTING;
-	return flags & HEARTH_IGNORE_EXISTING || (flags & HEARTH_UPDATE && is_newer(e, st)) ||
-	       looks_same(r, e, st);
+	return flags & HEARTH_IGNORE_EXISTING ||
+	       (flags & HEARTH_UPDATE && hearth_compare_is_newer(e, st));
 }
 
-/* The content is the same; mode and owner may still differ. */
+/* The content is the same; the rest may still differ. */
 static void update_attributes(struct hearth_receiver *r, int dir_fd, const char *name,
 			      const struct hearth_batch *b, const struct hearth_entry *e,
 			      const struct stat *st)
 {
-	uint32_t flags = r->job->opt.flags;
-	bool differs = (flags & HEARTH_PERMS && (st->st_mode & 07777) != (e->mode & 07777)) ||
-		       (flags & HEARTH_OWNER && !r->euid && st->st_uid != e->uid) ||
-		       (flags & HEARTH_GROUP && st->st_gid != e->gid && !r->euid);
+	bool needs_fd = r->job->opt.flags & (HEARTH_ACLS | HEARTH_XATTRS);
 	int fd, ret;
 
-	if (!differs)
+	if (!needs_fd && hearth_compare_attributes(r, -1, b, e, st))
 		return;
 	fd = hearth_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK, 0);
-	ret = fd < 0 ? fd : hearth_place_attributes(r, fd, e, false);
-	if (ret)
+	ret = fd;
+	if (fd >= 0 && hearth_compare_attributes(r, fd, b, e, st)) {
+		hearth_close(&fd);
+		return;
+	}
+	hearth_item(r, '.', b, e, st);
+	if (fd >= 0 && !r->is_dry)
+		ret = hearth_place_attributes(r, fd, e, hearth_entry_attrs(b, e), false);
+	if (ret < 0)
 		hearth_receiver_note(r, HEARTH_NOTE_ERROR, b, e, "its attributes cannot be set",
 				     ret);
 	hearth_close(&fd);
@@ -247,25 +176,50 @@ static int plan_empty_file(struct hearth_receiver *r, struct hearth_batch *b,
 	return 0;
 }
 
+static void skip_file(struct hearth_receiver *r, const struct hearth_entry *e)
+{
+	r->job->count.files_skipped++;
+	r->job->count.bytes_skipped += e->size;
+}
+
 static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
 		     struct hearth_entry *e, struct hearth_ranges *wanted)
 {
 	const char *name = hearth_receiver_name(r, b, e);
 	struct stat st;
-	bool exists = !r->is_eager && !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	bool exists =
+		!r->is_eager && dir_fd >= 0 && !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
 
 	r->job->count.files_total++;
-	r->job->count.bytes_total += e->size;
-	atomic_store(&e->state, HEARTH_FILE_DONE);
+	if (e->extras & HEARTH_EXTRA_STREAM) {
+		int ret = r->rename_to ? hearth_stream_plan(r, b, e) : -EISDIR;
+
+		if (ret)
+			return ret == -EPROTO
+				       ? ret
+				       : refuse(r, b, e,
+						"a pipe needs a file name at the destination", 0);
+	} else {
+		r->job->count.bytes_total += e->size;
+	}
 	if (exists && S_ISDIR(st.st_mode))
 		return refuse(r, b, e, "a directory of that name is in its way; remove it", 0);
 	if (is_left_alone(r, e, exists ? &st : NULL)) {
-		r->job->count.files_skipped++;
-		r->job->count.bytes_skipped += e->size;
-		if (exists && looks_same(r, e, &st))
-			update_attributes(r, dir_fd, name, b, e, &st);
+		skip_file(r, e);
+		return keep_source(r, b, e);
+	}
+	if (exists && hearth_compare_is_same(r, dir_fd, name, e, &st)) {
+		skip_file(r, e);
+		update_attributes(r, dir_fd, name, b, e, &st);
 		return 0;
 	}
+	if (!exists && dir_fd >= 0 && hearth_links_find_same(r, dir_fd, b, e)) {
+		skip_file(r, e);
+		return 0;
+	}
+	hearth_item(r, '>', b, e, exists ? &st : NULL);
+	if (r->is_dry)
+		return 0;
 	if (!e->size)
 		return plan_empty_file(r, b, e);
 	atomic_store(&e->state, HEARTH_FILE_WANTED);
@@ -275,22 +229,29 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 	return want_file(r, dir_fd, name, e, wanted);
 }
 
-static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
+static bool is_same_symlink(int dir_fd, const char *name, const char *target)
+{
+	char present[HEARTH_TARGET_MAX + 1];
+	ssize_t len = readlinkat(dir_fd, name, present, sizeof(present));
+
+	return len == (ssize_t)strlen(target) && !memcmp(present, target, (size_t)len);
+}
+
+static bool is_same_special(const struct hearth_entry *e, const struct stat *st)
+{
+	return (st->st_mode & S_IFMT) == (e->mode & S_IFMT) &&
+	       (S_ISFIFO(e->mode) || S_ISSOCK(e->mode) ||
+		st->st_rdev == makedev(e->rdev_major, e->rdev_minor));
+}
+
+static int make_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
 		      struct hearth_entry *e)
 {
 	const char *name = hearth_receiver_name(r, b, e);
-	struct stat st;
 	int ret;
 
-	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
-		if (S_ISDIR(st.st_mode))
-			return refuse(r, b, e, "a directory of that name is in its way; remove it",
-				      0);
-		if (r->job->opt.flags & HEARTH_IGNORE_EXISTING)
-			return 0;
-	} else if (r->job->opt.flags & HEARTH_EXISTING) {
+	if (r->is_dry)
 		return 0;
-	}
 	if (e->kind == HEARTH_ENTRY_SYMLINK)
 		ret = hearth_place_symlink(r, dir_fd, name, hearth_entry_target(b, e), e);
 	else
@@ -298,20 +259,63 @@ static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch
 	return ret ? refuse(r, b, e, "cannot be made", ret) : 0;
 }
 
+static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
+		      struct hearth_entry *e)
+{
+	const char *name = hearth_receiver_name(r, b, e);
+	uint32_t flags = r->job->opt.flags;
+	struct stat st;
+	bool exists = dir_fd >= 0 && !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	bool is_same;
+
+	if (exists && S_ISDIR(st.st_mode))
+		return refuse(r, b, e, "a directory of that name is in its way; remove it", 0);
+	if (flags & (exists ? HEARTH_IGNORE_EXISTING : HEARTH_EXISTING))
+		return keep_source(r, b, e);
+	if (e->kind == HEARTH_ENTRY_LINK)
+		return hearth_links_add(r, b, e);
+	is_same = exists && (e->kind == HEARTH_ENTRY_SYMLINK
+				     ? is_same_symlink(dir_fd, name, hearth_entry_target(b, e))
+				     : is_same_special(e, &st));
+	if (is_same && hearth_compare_attributes(r, -1, b, e, &st))
+		return 0;
+	hearth_item(r, is_same ? '.' : 'c', b, e, exists ? &st : NULL);
+	return make_other(r, dir_fd, b, e);
+}
+
+/* The one file goes to a pipe; no directory is looked at. */
+static int plan_output(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e)
+{
+	if (e->kind != HEARTH_ENTRY_FILE || r->job->count.files_total++)
+		return -EPROTO;
+	r->job->count.bytes_total += e->size;
+	if (!e->size)
+		return 0;
+	atomic_store(&e->state, HEARTH_FILE_WANTED);
+	b->left++;
+	return 0;
+}
+
 static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
 			     struct hearth_entry *e, struct hearth_ranges *wanted)
 {
-	int dir_fd, ret;
+	const struct hearth_dir *dir = hearth_dirs_at(&r->dirs, e->parent);
+	int dir_fd = -1, ret;
 
 	atomic_store(&e->state, HEARTH_FILE_DONE);
-	if (hearth_dirs_at(&r->dirs, e->parent)->is_bad)
-		return 0;
-	dir_fd = hearth_dirs_get(&r->dirs, e->parent);
-	if (dir_fd < 0)
-		return refuse(r, b, e, "its directory cannot be opened", dir_fd);
+	if (r->job->stream_fd >= 0)
+		return plan_output(r, b, e);
+	if (dir->is_bad)
+		return keep_source(r, b, e);
+	if (!dir->is_virtual) {
+		dir_fd = hearth_dirs_get(&r->dirs, e->parent);
+		if (dir_fd < 0)
+			return refuse(r, b, e, "its directory cannot be opened", dir_fd);
+	}
 	ret = e->kind == HEARTH_ENTRY_FILE ? plan_file(r, dir_fd, b, e, wanted)
 					   : plan_other(r, dir_fd, b, e);
-	hearth_dirs_put(&r->dirs, e->parent);
+	if (dir_fd >= 0)
+		hearth_dirs_put(&r->dirs, e->parent);
 	return ret;
 }
 
@@ -335,13 +339,16 @@ static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct 
 {
 	if (!is_expected(r, b, e))
 		return -ECANCELED;
+	if (e->kind == HEARTH_ENTRY_LINK && !(r->job->opt.flags & HEARTH_HARD_LINKS))
+		return -EPROTO;
 	/* A single name at the destination stands for a single entry. */
-	if (r->rename_to &&
+	if ((r->rename_to || r->job->stream_fd >= 0) &&
 	    (e->kind == HEARTH_ENTRY_DIR || (e->kind == HEARTH_ENTRY_ROOT && r->dirs.nr)))
 		return -EPROTO;
+	hearth_delete_saw(r, e, hearth_entry_name(b, e));
 	switch (e->kind) {
 	case HEARTH_ENTRY_ROOT:
-		return plan_root(r, e);
+		return hearth_plan_root(r, b, e);
 	case HEARTH_ENTRY_DIR:
 		return plan_directory(r, b, e);
 	default:
@@ -364,8 +371,12 @@ int hearth_plan_batch(struct hearth_receiver *r, struct hearth_batch *b)
 	if (!ret)
 		ret = hearth_table_add(&r->table, b, UINT64_MAX);
 	if (ret) {
+		if (r->stream_batch == b)
+			r->stream_batch = NULL;
 		hearth_batch_free(b);
 	} else {
+		if (r->stream_batch == b) /* stays until the job is over */
+			hearth_table_get_number(&r->table, b->number);
 		hearth_table_settle(&r->table, b, 0);
 		if (!r->is_eager)
 			ret = hearth_control_send_want(r->wires->control, b->number, &wanted);

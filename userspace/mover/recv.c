@@ -36,16 +36,28 @@ const char *hearth_receiver_name(const struct hearth_receiver *r, const struct h
 	return r->rename_to ? r->rename_to : hearth_entry_name(b, e);
 }
 
+void hearth_receiver_keep_source(struct hearth_receiver *r, const struct hearth_batch *b,
+				 const struct hearth_entry *e)
+{
+	if (r->job->opt.flags & HEARTH_REMOVE_SOURCE)
+		hearth_control_send_keep(r->wires->control, b->number, (uint32_t)(e - b->entries));
+}
+
 void hearth_receiver_note(struct hearth_receiver *r, enum hearth_severity severity,
 			  const struct hearth_batch *b, const struct hearth_entry *e,
 			  const char *what, int err)
 {
 	char path[HEARTH_PATH_MAX];
 
+	if (severity == HEARTH_NOTE_ERROR)
+		hearth_receiver_keep_source(r, b, e);
 	hearth_dirs_path(&r->dirs, e->parent, hearth_receiver_name(r, b, e), path, sizeof(path));
 	if (r->rename_to)
 		snprintf(path, sizeof(path), "%s", r->destination);
-	if (err)
+	if (err == -EBADMSG)
+		hearth_job_note(r->job, severity, path,
+				"%s: the disk gave back something else than was written", what);
+	else if (err)
 		hearth_job_note(r->job, severity, path, "%s: %s", what, strerror(-err));
 	else
 		hearth_job_note(r->job, severity, path, "%s", what);
@@ -101,7 +113,8 @@ static int handle_index_end(struct hearth_receiver *r, const struct hearth_frame
 	struct hearth_reader reader = hearth_reader_of(f->body, f->len);
 	uint64_t nr = hearth_get_u64(&reader);
 
-	hearth_get_u8(&reader);
+	r->had_scan_errors = hearth_get_u8(&reader);
+	r->has_empty_source |= r->is_source_empty;
 	if (reader.is_bad || hearth_reader_left(&reader) || nr != r->nr_batches ||
 	    r->is_index_complete || !r->is_started)
 		return -EPROTO;
@@ -112,6 +125,14 @@ static int handle_index_end(struct hearth_receiver *r, const struct hearth_frame
 	check_over_locked(r);
 	pthread_mutex_unlock(&r->lock);
 	return 0;
+}
+
+static int handle_size(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	uint64_t size;
+	int ret = hearth_parse_u64(f, &size);
+
+	return ret ? ret : hearth_stream_end(r, size);
 }
 
 static int handle_bye(struct hearth_receiver *r)
@@ -132,6 +153,8 @@ static int handle(struct hearth_receiver *r, const struct hearth_frame *f)
 		return handle_index(r, f);
 	case HEARTH_FRAME_INDEX_END:
 		return handle_index_end(r, f);
+	case HEARTH_FRAME_SIZE:
+		return handle_size(r, f);
 	case HEARTH_FRAME_BYE:
 		return handle_bye(r);
 	default:
@@ -234,8 +257,12 @@ static bool wait_for(struct hearth_receiver *r, const bool *flag)
  */
 static void finish(struct hearth_receiver *r)
 {
+	hearth_links_make(r);
+	if (r->job->opt.flags & HEARTH_DELETE)
+		hearth_delete_extraneous(r);
 	hearth_place_directories(r);
-	if (r->job->opt.fsync == HEARTH_FSYNC_END && r->root_fd >= 0 && syncfs(r->root_fd))
+	if (!r->is_dry && r->job->opt.fsync == HEARTH_FSYNC_END && r->root_fd >= 0 &&
+	    syncfs(r->root_fd))
 		hearth_job_fail(r->job, HEARTH_EXIT_PARTIAL,
 				"%s: the disk did not take all data: %s", r->destination,
 				strerror(errno));
@@ -284,6 +311,9 @@ static mode_t get_umask(void)
 static void receiver_init(struct hearth_receiver *r)
 {
 	r->root_fd = -1;
+	r->link_fd = -1;
+	r->stream_size = HEARTH_UNLIMITED;
+	r->is_dry = r->job->opt.flags & HEARTH_DRY_RUN;
 	r->umask = get_umask();
 	r->euid = geteuid();
 	r->egid = getegid();
@@ -302,9 +332,14 @@ static void receiver_exit(struct hearth_receiver *r)
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
 	hearth_queue_exit(&r->received);
+	if (r->stream_batch)
+		hearth_table_put(&r->table, r->stream_batch);
 	hearth_table_exit(&r->table);
 	hearth_dirs_exit(&r->dirs);
 	hearth_close(&r->root_fd);
+	hearth_close(&r->link_fd);
+	hearth_seen_exit(&r->seen);
+	hearth_links_exit(r);
 	free(r->rename_to);
 	if (r->pool == &r->own_pool)
 		hearth_pool_exit(&r->own_pool);
@@ -335,6 +370,7 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 	} else {
 		hearth_engine_attach(job, wires->control, cancel, r);
 		run(r);
+		hearth_engine_count_wire(job, wires);
 		hearth_engine_detach(job, wires->control);
 		hearth_pulse_stop(&r->pulse);
 	}

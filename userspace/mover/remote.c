@@ -13,6 +13,7 @@
 
 #include "../common/io.h"
 #include "client.h"
+#include "names.h"
 #include "session.h"
 #include "ssh.h"
 
@@ -52,7 +53,10 @@ static int say_hello(struct remote *r)
 		return ret;
 	h.session = r->ticket.session;
 	memcpy(h.key, r->ticket.key, sizeof(h.key));
-	return hearth_send_hello(&r->control, &h);
+	if (!pushes)
+		h.nr_names = cmd->names.nr;
+	ret = hearth_send_hello(&r->control, &h);
+	return ret || pushes ? ret : hearth_names_send(&r->control, &cmd->names);
 }
 
 static int hear_welcome(struct remote *r)
@@ -76,9 +80,10 @@ static void fail_start(struct remote *r, int err)
 	if (err == -ECANCELED)
 		return;
 	if (err == -EPROTO) {
-		hearth_job_fail(r->job, HEARTH_EXIT_PROTOCOL,
-				"%s: what came back is not Hearth's protocol; see that \"%s %s true\" prints nothing and that both ends have the same version",
-				r->host, r->cmd->rsh, r->host);
+		hearth_job_fail(
+			r->job, HEARTH_EXIT_PROTOCOL,
+			"%s: what came back is not Hearth's protocol; see that \"%s %s true\" prints nothing and that both ends have the same version",
+			r->host, r->cmd->rsh, r->host);
 		return;
 	}
 	status = hearth_ssh_stop(&r->ssh);
@@ -153,10 +158,11 @@ static int connect_streams(struct remote *r)
 	for (uint32_t i = 0; i < r->cmd->nr_streams && !ret; i++) {
 		ret = is_inside ? connect_inside_ssh(r, i) : connect_direct(r, i);
 		if (ret && !i && !is_inside && r->cmd->data_path == HEARTH_DATA_AUTO) {
-			snprintf(text, sizeof(text),
-				 "port %u of the far end cannot be reached (%s): data goes inside ssh, which is slower; "
-				 "open a port and name it with --port",
-				 r->welcome.port, strerror(-ret));
+			snprintf(
+				text, sizeof(text),
+				"port %u of the far end cannot be reached (%s): data goes inside ssh, which is slower; "
+				"open a port and name it with --port",
+				r->welcome.port, strerror(-ret));
 			hearth_report_remark(r->report, text);
 			is_inside = true;
 			ret = connect_inside_ssh(r, i);
@@ -171,17 +177,51 @@ static int connect_streams(struct remote *r)
 	return ret;
 }
 
-/* Names that a pull may bring: those of the sources, unless the content of one is meant. */
-static uint32_t list_expected(const struct hearth_command *cmd, char **names)
+/* The first component of each path; once, if several in a row have it. */
+static uint32_t list_first(char *const *paths, uint32_t nr, char **names)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		const char *cut = strstr(paths[i], "/./"), *path = cut ? cut + 3 : paths[i];
+
+		while (*path == '/' || !strncmp(path, "./", 2))
+			path += *path == '/' ? 1 : 2;
+		names[found] = strndup(path, strcspn(path, "/"));
+		if (!names[found] || (found && !strcmp(names[found], names[found - 1])))
+			free(names[found]);
+		else
+			found++;
+	}
+	return found;
+}
+
+static uint32_t list_last(const struct hearth_command *cmd, char **names)
 {
 	for (uint32_t i = 0; i < cmd->nr_sources; i++) {
 		const char *slash = strrchr(cmd->sources[i], '/');
 
-		names[i] = slash ? (char *)slash + 1 : cmd->sources[i];
-		if (!*names[i] || !strcmp(names[i], ".") || !strcmp(names[i], ".."))
+		names[i] = strdup(slash ? slash + 1 : cmd->sources[i]);
+		if (!names[i] || !*names[i] || !strcmp(names[i], ".") || !strcmp(names[i], "..")) {
+			while (i < UINT32_MAX)
+				free(names[i--]);
 			return 0;
+		}
 	}
 	return cmd->nr_sources;
+}
+
+/*
+ * Names that a pull may bring at the top: those of the sources or of the list, or any if the
+ * content of a directory is meant.
+ */
+static uint32_t list_expected(const struct hearth_command *cmd, char **names)
+{
+	if (cmd->names.nr)
+		return list_first(cmd->names.v, cmd->names.nr, names);
+	if (cmd->opt.flags & HEARTH_RELATIVE)
+		return list_first(cmd->sources, cmd->nr_sources, names);
+	return list_last(cmd, names);
 }
 
 static enum hearth_exit run_job(struct remote *r)
@@ -190,18 +230,21 @@ static enum hearth_exit run_job(struct remote *r)
 	struct hearth_wires wires = { .control = &r->control,
 				      .streams = r->streams,
 				      .nr_streams = cmd->nr_streams };
+	uint32_t nr = cmd->names.nr > cmd->nr_sources ? cmd->names.nr : cmd->nr_sources;
 	enum hearth_exit code;
 	char **names;
 
 	if (cmd->destination.host)
 		return hearth_send(r->job, &wires, cmd->sources, cmd->nr_sources);
-	names = calloc(cmd->nr_sources, sizeof(*names));
+	names = calloc(nr, sizeof(*names));
 	if (!names) {
 		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "out of memory");
 		return HEARTH_EXIT_SYSTEM;
 	}
-	code = hearth_receive(r->job, &wires, cmd->destination.path, names,
-			      list_expected(cmd, names));
+	nr = list_expected(cmd, names);
+	code = hearth_receive(r->job, &wires, cmd->destination.path, names, nr);
+	while (nr)
+		free(names[--nr]);
 	free(names);
 	return code;
 }

@@ -18,9 +18,9 @@
 #define PROGRESS_MS 500
 
 static const char *const severities[] = {
-	[HEARTH_NOTE_WARNING] = "warning",
-	[HEARTH_NOTE_VANISHED] = "vanished",
-	[HEARTH_NOTE_ERROR] = "error",
+	[HEARTH_NOTE_WARNING] = "warning", [HEARTH_NOTE_VANISHED] = "vanished",
+	[HEARTH_NOTE_ERROR] = "error",	   [HEARTH_NOTE_KEPT] = "kept",
+	[HEARTH_NOTE_ITEM] = "item",
 };
 
 static void signal_set(sigset_t *set)
@@ -59,6 +59,20 @@ static void print_line(struct hearth_report *r, const char *line)
 	r->is_line_open = false;
 }
 
+/* What is done goes to standard output: with -i in rsync's letters, with -v just the name. */
+static void print_item(struct hearth_report *r, const char *name, const char *code)
+{
+	bool is_deleted = *code == '*', pushes = r->cmd->destination.host;
+
+	if (r->is_line_open)
+		fputs("\r\033[K", stderr);
+	r->is_line_open = false;
+	if (r->cmd->shows_items)
+		printf("%c%s %s\n", pushes && *code == '>' ? '<' : *code, code + 1, name);
+	else
+		printf("%s%s\n", is_deleted ? "deleting " : "", name);
+}
+
 static void note(void *ctx, enum hearth_severity severity, const char *path, const char *text)
 {
 	struct hearth_report *r = ctx;
@@ -66,7 +80,9 @@ static void note(void *ctx, enum hearth_severity severity, const char *path, con
 
 	hearth_format_name(name, sizeof(name), path);
 	pthread_mutex_lock(&r->lock);
-	if (r->cmd->is_json) {
+	if (severity == HEARTH_NOTE_ITEM && !r->cmd->is_json) {
+		print_item(r, name, text);
+	} else if (r->cmd->is_json) {
 		print_event(json_pack("{s:s, s:s, s:s}", "event", severities[severity], "path",
 				      name, "text", text));
 	} else if (!r->cmd->is_quiet || severity >= HEARTH_NOTE_VANISHED) {
@@ -201,6 +217,8 @@ int hearth_report_start(struct hearth_report *r, const struct hearth_command *cm
 						   (cmd->progress == HEARTH_PROGRESS_AUTO &&
 						    isatty(STDERR_FILENO) && !cmd->is_quiet);
 	r->start_ns = hearth_now_ns();
+	if (!r->cmd->is_json)
+		setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	pthread_mutex_init(&r->lock, NULL);
 	signal_set(&set);
 	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
@@ -216,17 +234,16 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 {
 	const struct hearth_counters *c = &r->job->count;
 	struct figures f = get_figures(r);
-	json_t *event = json_pack("{s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-				  "event", "summary", "exit", (int)code, "seconds", f.seconds,
-				  "files_total", (json_int_t)c->files_total,
-				  "bytes_total", (json_int_t)c->bytes_total,
-				  "bytes_stored", (json_int_t)c->bytes_stored,
-				  "bytes_moved", (json_int_t)c->bytes_moved,
-				  "bytes_resumed", (json_int_t)c->bytes_resumed,
-				  "bytes_skipped", (json_int_t)c->bytes_skipped,
-				  "blocks_resent", (json_int_t)c->blocks_resent,
-				  "errors", (json_int_t)c->errors,
-				  "vanished", (json_int_t)c->vanished);
+	json_t *event = json_pack(
+		"{s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
+		"summary", "exit", (int)code, "seconds", f.seconds, "files_total",
+		(json_int_t)c->files_total, "bytes_total", (json_int_t)c->bytes_total,
+		"bytes_stored", (json_int_t)c->bytes_stored, "bytes_moved",
+		(json_int_t)c->bytes_moved, "bytes_resumed", (json_int_t)c->bytes_resumed,
+		"bytes_skipped", (json_int_t)c->bytes_skipped, "blocks_resent",
+		(json_int_t)c->blocks_resent, "bytes_wire", (json_int_t)c->bytes_wire,
+		"files_deleted", (json_int_t)c->files_deleted, "errors", (json_int_t)c->errors,
+		"vanished", (json_int_t)c->vanished);
 
 	if (event && r->job->is_failed)
 		json_object_set_new(event, "failure", json_string(r->job->failure));
@@ -269,7 +286,7 @@ void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
 	if (r->job->is_failed) {
 		snprintf(line, sizeof(line), "hearthcp: %s", r->job->failure);
 		print_line(r, line);
-	} else if (code && !r->cmd->is_json) {
+	} else if (code && code != HEARTH_EXIT_UNDELETED && !r->cmd->is_json) {
 		snprintf(line, sizeof(line),
 			 "hearthcp: %llu errors, %llu files vanished; everything else was copied",
 			 (unsigned long long)r->job->count.errors,

@@ -21,6 +21,7 @@ static void cancel(void *arg)
 	hearth_table_cancel(&s->table);
 	hearth_queue_close(&s->filled);
 	hearth_pool_close(s->pool);
+	hearth_pace_cancel(&s->pace);
 	hearth_engine_cancel_wires(s->wires);
 }
 
@@ -69,10 +70,17 @@ static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot
 	struct hearth_work_range range = { .tries = slot->tries + 1 };
 	int ret = 0;
 
+	if (s->job->stream_fd >= 0) {
+		hearth_job_fail(
+			s->job, HEARTH_EXIT_CORRUPT,
+			"a block arrived damaged, and what came from a pipe cannot be read again");
+		return 0;
+	}
 	if (slot->tries + 1 >= HEARTH_MAX_TRIES) {
-		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
-				"a block arrived damaged %d times; check the network cards and memory of both ends",
-				HEARTH_MAX_TRIES);
+		hearth_job_fail(
+			s->job, HEARTH_EXIT_CORRUPT,
+			"a block arrived damaged %d times; check the network cards and memory of both ends",
+			HEARTH_MAX_TRIES);
 		return 0;
 	}
 	s->job->count.blocks_resent++;
@@ -141,6 +149,18 @@ static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
 	return ret;
 }
 
+static int handle_keep(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	uint64_t batch;
+	uint32_t entry;
+
+	if (!(s->job->opt.flags & HEARTH_REMOVE_SOURCE) || hearth_parse_keep(f, &batch, &entry))
+		return -EPROTO;
+	/* What is not remembered, a directory, is not removed either. */
+	hearth_removal_keep(&s->removal, batch, entry);
+	return 0;
+}
+
 static int handle_ready(struct hearth_sender *s, const struct hearth_frame *f)
 {
 	uint8_t flags;
@@ -181,6 +201,8 @@ static int handle(struct hearth_sender *s, const struct hearth_frame *f)
 		return handle_ack(s, f);
 	case HEARTH_FRAME_NAK:
 		return handle_nak(s, f);
+	case HEARTH_FRAME_KEEP:
+		return handle_keep(s, f);
 	case HEARTH_FRAME_DONE:
 		return handle_done(s);
 	default:
@@ -209,8 +231,10 @@ static bool send_block(struct hearth_sender *s, struct hearth_stream *stream,
 		       struct hearth_block *b)
 {
 	uint64_t len = b->len;
-	int err = stream->ops->send(stream, b);
+	int err;
 
+	hearth_pace_take(&s->pace, len);
+	err = stream->ops->send(stream, b);
 	if (err)
 		hearth_engine_fail_stream(s->job, err);
 	else
@@ -283,6 +307,11 @@ static bool wait_for(struct hearth_sender *s, const bool *flag)
 	return is_set;
 }
 
+void hearth_sender_wait_done(struct hearth_sender *s)
+{
+	wait_for(s, &s->is_done);
+}
+
 static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
@@ -291,15 +320,16 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 	pthread_t listener;
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
-				   hearth_scan_is_single(sources, nr)) ||
+				   s->job->stream_fd >= 0 || hearth_scan_is_single(sources, nr)) ||
 	    pthread_create(&listener, NULL, listen_thread, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
 				"the control connection could not be used");
 		return;
 	}
 	if (hearth_engine_start(&engine, s->job, s->wires, &roles, s)) {
-		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr))
-			wait_for(s, &s->is_done);
+		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
+		    wait_for(s, &s->is_done))
+			hearth_removal_run(&s->removal, s->job, &s->dirs);
 		hearth_engine_join(&engine);
 	}
 	pthread_join(listener, NULL);
@@ -323,6 +353,8 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	hearth_work_init(&s->work);
 	hearth_flight_init(&s->flight);
 	hearth_queue_init(&s->filled);
+	hearth_pace_init(&s->pace, job->opt.bytes_per_s);
+	hearth_removal_init(&s->removal);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
 	wires->control->timeout_s = job->opt.timeout_s;
@@ -330,13 +362,18 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 	} else {
 		hearth_engine_attach(job, wires->control, cancel, s);
+		for (uint32_t i = 0; i < wires->nr_streams; i++)
+			wires->streams[i]->compress_level = job->opt.compress_level;
 		run(s, sources, nr_sources);
+		hearth_engine_count_wire(job, wires);
 		hearth_engine_detach(job, wires->control);
 		hearth_pulse_stop(&s->pulse);
 	}
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	hearth_queue_exit(&s->filled);
+	hearth_pace_exit(&s->pace);
+	hearth_removal_exit(&s->removal);
 	hearth_flight_exit(&s->flight);
 	hearth_work_exit(&s->work);
 	hearth_table_exit(&s->table);

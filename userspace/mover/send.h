@@ -2,7 +2,8 @@
 /*
  * Inside the sender.
  *
- *   scan.c    walks the sources, publishes the index      (the caller's thread)
+ *   scan.c    walks the sources, publishes the index      (the caller's thread);
+ *             see scan.h
  *   source.c  fills blocks with the ranges that are due   (storage side)
  *   send.c    seals and sends them                        (network side)
  *             and listens to what the receiver says       (control thread)
@@ -12,8 +13,10 @@
 
 #include "control.h"
 #include "dirs.h"
+#include "pace.h"
 #include "pool.h"
 #include "pulse.h"
+#include "removal.h"
 #include "table.h"
 #include "transport.h"
 #include "work.h"
@@ -32,13 +35,19 @@ struct hearth_sender {
 	struct hearth_flight flight;
 	struct hearth_queue filled; /* split stages: from storage to network */
 	struct hearth_pulse pulse;
+	struct hearth_pace pace;
+	struct hearth_removal removal;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_ready;
 	bool is_eager; /* all is wanted */
-	bool is_done;  /* the receiver has everything */
+	bool is_done; /* the receiver has everything */
 	bool is_cancelled;
+	bool is_pipe_over; /* what is read from a pipe has been read; its one thread's own */
 };
+
+/* Waits until the receiver has everything, or the job has failed. */
+void hearth_sender_wait_done(struct hearth_sender *s);
 
 /* One thread's view of the sources: it keeps the last file open. */
 struct hearth_source {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../common/io.h"
+#include "names.h"
 #include "server.h"
 #include "session.h"
 
@@ -47,6 +48,7 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 
 	hearth_job_init(&job, &h->opt);
 	job.filter = &h->filter;
+	job.only = h->nr_names ? &h->names : NULL;
 	if (h->direction == HEARTH_SERVER_SENDS)
 		code = hearth_send(&job, &wires, h->paths, h->nr_paths);
 	else
@@ -93,15 +95,18 @@ static enum hearth_exit serve(struct hearth_control *c)
 	int err = receive_hello(c, &h);
 
 	if (err == -EPROTONOSUPPORT) {
-		snprintf(text, sizeof(text),
-			 "this end speaks protocol %u, the far end %d (hearthd %s); install the same version at both",
-			 h.protocol, HEARTH_PROTOCOL, HEARTH_VERSION);
+		snprintf(
+			text, sizeof(text),
+			"this end speaks protocol %u, the far end %d (hearthd %s); install the same version at both",
+			h.protocol, HEARTH_PROTOCOL, HEARTH_VERSION);
 		return refuse(c, HEARTH_EXIT_PROTOCOL, text);
 	}
 	if (err)
 		return refuse(c, HEARTH_EXIT_PROTOCOL,
 			      "the far end did not understand the first message");
-	code = take_streams(c, &h, streams);
+	err = hearth_names_receive(c, h.nr_names, &h.names);
+	code = err ? refuse(c, HEARTH_EXIT_PROTOCOL, "the list of files did not arrive whole")
+		   : take_streams(c, &h, streams);
 	for (uint32_t i = 0; i < h.nr_streams; i++)
 		if (streams[i])
 			streams[i]->ops->free(streams[i]);

@@ -10,9 +10,11 @@
 
 #include "../common/bytes.h"
 #include "../common/io.h"
+#include "chmod.h"
+#include "names.h"
 #include "session.h"
 
-#define HELLO_MAGIC 0x48545248u  /* "HRTH" */
+#define HELLO_MAGIC 0x48545248u /* "HRTH" */
 #define STREAM_MAGIC 0x52545348u /* "HSTR" */
 #define PROOF_BYTES (8 + 4 + 2 * HEARTH_NONCE_BYTES)
 
@@ -26,6 +28,69 @@ static void put_rule(struct hearth_writer *w, const struct hearth_rule *rule)
 	hearth_put_bytes(w, "/", rule->is_anchored);
 	hearth_put_bytes(w, rule->pattern, len);
 	hearth_put_bytes(w, "/", rule->is_dir_only);
+}
+
+static void put_text(struct hearth_writer *w, const char *text)
+{
+	hearth_put_u8(w, !!text);
+	if (text)
+		hearth_put_string(w, text, strlen(text));
+}
+
+/* An absent text is NULL. 0, -EPROTO or -ENOMEM. */
+static int get_text(struct hearth_reader *r, char **ret)
+{
+	uint8_t is_there = hearth_get_u8(r);
+	const char *text;
+	size_t len;
+
+	if (!is_there)
+		return 0;
+	text = hearth_get_string(r, HEARTH_PATH_MAX - 1, &len);
+	if (is_there > 1 || !text || !len || memchr(text, '\0', len))
+		return -EPROTO;
+	*ret = strndup(text, len);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static void put_options(struct hearth_writer *w, const struct hearth_options *o)
+{
+	hearth_put_u32(w, o->flags);
+	hearth_put_u8(w, o->fsync);
+	hearth_put_u8(w, o->compress_level);
+	hearth_put_u32(w, o->block_bytes);
+	hearth_put_u32(w, o->timeout_s);
+	hearth_put_u32(w, o->uid);
+	hearth_put_u32(w, o->gid);
+	hearth_put_u64(w, o->memory_bytes);
+	hearth_put_u64(w, o->bytes_per_s);
+	hearth_put_u64(w, o->max_delete);
+	put_text(w, o->chmod);
+	put_text(w, o->suffix);
+	put_text(w, o->link_dest);
+}
+
+static int get_options(struct hearth_reader *r, struct hearth_options *o)
+{
+	int ret;
+
+	hearth_options_init(o);
+	o->flags = hearth_get_u32(r);
+	o->fsync = hearth_get_u8(r);
+	o->compress_level = hearth_get_u8(r);
+	o->block_bytes = hearth_get_u32(r);
+	o->timeout_s = hearth_get_u32(r);
+	o->uid = hearth_get_u32(r);
+	o->gid = hearth_get_u32(r);
+	o->memory_bytes = hearth_get_u64(r);
+	o->bytes_per_s = hearth_get_u64(r);
+	o->max_delete = hearth_get_u64(r);
+	ret = get_text(r, &o->chmod);
+	if (!ret)
+		ret = get_text(r, &o->suffix);
+	if (!ret)
+		ret = get_text(r, &o->link_dest);
+	return ret;
 }
 
 static int get_rules(struct hearth_reader *r, struct hearth_filter *f)
@@ -60,17 +125,14 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 	hearth_put_u16(&w, h->port_high);
 	hearth_put_u64(&w, h->session);
 	hearth_put_bytes(&w, h->key, sizeof(h->key));
-	hearth_put_u32(&w, h->opt.flags);
-	hearth_put_u8(&w, h->opt.fsync);
-	hearth_put_u32(&w, h->opt.block_bytes);
-	hearth_put_u32(&w, h->opt.timeout_s);
-	hearth_put_u64(&w, h->opt.memory_bytes);
+	put_options(&w, &h->opt);
 	hearth_put_varint(&w, h->nr_paths);
 	for (uint32_t i = 0; i < h->nr_paths; i++)
 		hearth_put_string(&w, h->paths[i], strlen(h->paths[i]));
 	hearth_put_varint(&w, h->filter.nr_rules);
 	for (uint32_t i = 0; i < h->filter.nr_rules; i++)
 		put_rule(&w, &h->filter.rules[i]);
+	hearth_put_u32(&w, h->nr_names);
 	ret = w.is_bad ? -E2BIG : hearth_control_send(c, HEARTH_FRAME_HELLO, buf, w.len);
 	OPENSSL_cleanse(buf, w.len);
 	free(buf);
@@ -80,7 +142,12 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 static bool options_are_valid(const struct hearth_hello *h)
 {
 	const struct hearth_options *o = &h->opt;
+	struct hearth_chmod chmod;
 
+	if (hearth_chmod_parse(o->chmod, &chmod) || !o->bytes_per_s ||
+	    (o->suffix && (strchr(o->suffix, '/') || strlen(o->suffix) > HEARTH_SUFFIX_MAX)) ||
+	    o->compress_level > HEARTH_MAX_COMPRESS_LEVEL || h->nr_names > HEARTH_MAX_NAMES)
+		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
 	       o->block_bytes >= HEARTH_BLOCK_MIN_PAYLOAD &&
 	       o->block_bytes <= HEARTH_BLOCK_MAX_PAYLOAD && o->timeout_s &&
@@ -129,15 +196,12 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 	ret->port_high = hearth_get_u16(&r);
 	ret->session = hearth_get_u64(&r);
 	hearth_get_copy(&r, ret->key, sizeof(ret->key));
-	hearth_options_init(&ret->opt);
-	ret->opt.flags = hearth_get_u32(&r);
-	ret->opt.fsync = hearth_get_u8(&r);
-	ret->opt.block_bytes = hearth_get_u32(&r);
-	ret->opt.timeout_s = hearth_get_u32(&r);
-	ret->opt.memory_bytes = hearth_get_u64(&r);
-	err = get_paths(&r, ret);
+	err = get_options(&r, &ret->opt);
+	if (!err)
+		err = get_paths(&r, ret);
 	if (!err)
 		err = get_rules(&r, &ret->filter);
+	ret->nr_names = hearth_get_u32(&r);
 	if (!err && (r.is_bad || hearth_reader_left(&r) || !options_are_valid(ret)))
 		err = -EPROTO;
 	if (err)
@@ -151,6 +215,13 @@ void hearth_hello_exit(struct hearth_hello *h)
 		free(h->paths[i]);
 	free(h->paths);
 	hearth_filter_exit(&h->filter);
+	hearth_names_exit(&h->names);
+	free(h->opt.chmod);
+	free(h->opt.suffix);
+	free(h->opt.link_dest);
+	h->opt.chmod = NULL;
+	h->opt.suffix = NULL;
+	h->opt.link_dest = NULL;
 	OPENSSL_cleanse(h->key, sizeof(h->key));
 	h->paths = NULL;
 	h->nr_paths = 0;

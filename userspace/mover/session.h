@@ -46,6 +46,8 @@ struct hearth_hello {
 	uint32_t nr_paths;
 	char **paths;
 	struct hearth_filter filter;
+	uint32_t nr_names; /* of --files-from; they follow in frames of their own */
+	struct hearth_names names; /* filled in by the server */
 };
 
 struct hearth_welcome {

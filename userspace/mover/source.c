@@ -10,6 +10,9 @@
 #include "confine.h"
 #include "send.h"
 
+#define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
+#define PAGE_BYTES 4096u
+
 void hearth_source_init(struct hearth_source *src, struct hearth_sender *s)
 {
 	src->sender = s;
@@ -59,8 +62,10 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 	if (dir_fd < 0)
 		return dir_fd;
 	/* O_NONBLOCK: what was a file in the scan may be a FIFO by now. */
-	fd = hearth_open_beneath(dir_fd, hearth_entry_name(batch, e),
-				 O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (e->is_followed)
+		fd = hearth_open_followed(dir_fd, hearth_entry_name(batch, e), READ_FLAGS);
+	else
+		fd = hearth_open_beneath(dir_fd, hearth_entry_name(batch, e), READ_FLAGS, 0);
 	hearth_dirs_put(dirs, e->parent);
 	if (fd < 0)
 		return fd;
@@ -94,14 +99,108 @@ static uint64_t probe_hole(int fd, uint64_t offset, uint64_t len,
 	return at > (off_t)offset && (uint64_t)at - offset < len ? (uint64_t)at - offset : len;
 }
 
+static bool is_zero(const uint8_t *p, uint64_t len)
+{
+	return !*p && !memcmp(p, p + 1, len - 1);
+}
+
+/* How much from @at on, up to @len, is zeros in whole pages of the file, or is none; and which. */
+static uint64_t run_length(const uint8_t *data, uint64_t at, uint64_t len, uint64_t offset,
+			   bool *ret_is_zero)
+{
+	uint64_t end = at;
+
+	while (end < len) {
+		uint64_t page = PAGE_BYTES - (offset + end) % PAGE_BYTES;
+		bool zero = false;
+
+		page = page < len - end ? page : len - end;
+		zero = is_zero(data + end, page);
+		if (end > at && zero != *ret_is_zero)
+			break;
+		*ret_is_zero = zero;
+		end += page;
+	}
+	return end - at;
+}
+
+/*
+ * --sparse: what was read goes in without its zeros. Returns how much of it is dealt with, which is
+ * less if the table got full.
+ */
+static uint64_t add_without_zeros(struct hearth_block *b, uint64_t voff, uint64_t offset,
+				  uint64_t len)
+{
+	uint8_t *data = b->data + b->len;
+	uint64_t at = 0, filled = 0;
+
+	while (at < len && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+		bool zero = false;
+		uint64_t run = run_length(data, at, len, offset, &zero);
+
+		hearth_block_add(b, zero ? HEARTH_SEGMENT_HOLE : HEARTH_SEGMENT_DATA, voff + at,
+				 run);
+		if (!zero) {
+			memmove(data + filled, data + at, run);
+			filled += run;
+		}
+		at += run;
+	}
+	b->len += (uint32_t)filled;
+	return at;
+}
+
+/*
+ * Reads on in the pipe. At its end the receiver hears how long it was, and all that is left is to
+ * wait for it.
+ * There is one thread for it, so that what is read first is also first in the file.
+ */
+static void fill_from_pipe(struct hearth_source *src, struct hearth_block *b, uint64_t voff,
+			   uint64_t offset, uint64_t len)
+{
+	struct hearth_sender *s = src->sender;
+	ssize_t got;
+
+	if (s->is_pipe_over) {
+		hearth_sender_wait_done(s);
+		return;
+	}
+	got = hearth_pipe_read(s->job->stream_fd, b->data + b->len, len,
+				       s->wires->control->wake_fd);
+
+	if (got < 0) {
+		if (got != -ECANCELED)
+			hearth_job_fail(s->job, HEARTH_EXIT_PLACE,
+					"standard input cannot be read: %s", strerror((int)-got));
+		return;
+	}
+	if (got) {
+		hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, (uint64_t)got);
+		b->len += (uint32_t)got;
+		s->job->count.bytes_total += (uint64_t)got;
+	}
+	if ((uint64_t)got == len)
+		return;
+	if (hearth_control_send_u64(s->wires->control, HEARTH_FRAME_SIZE, offset + (uint64_t)got))
+		hearth_job_fail(s->job, HEARTH_EXIT_LOST, "the control connection broke");
+	s->is_pipe_over = true;
+}
+
 /* Puts one part of one file into the block; returns how many bytes of it are dealt with. */
 static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 			  struct hearth_batch *batch, struct hearth_entry *e, uint64_t voff,
 			  uint64_t len)
 {
 	enum hearth_segment_kind kind = HEARTH_SEGMENT_DATA;
-	int fd = open_file(src, batch, e);
-	ssize_t got = fd;
+	ssize_t got;
+	int fd;
+
+	if (e->extras & HEARTH_EXTRA_STREAM) {
+		fill_from_pipe(src, b, voff, voff - e->voff, len);
+		return len;
+	}
+	fd = open_file(src, batch, e);
+	got = fd;
 
 	if (fd >= 0 && e->is_sparse)
 		len = probe_hole(fd, voff - e->voff, len, &kind);
@@ -109,6 +208,8 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
 	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
 		hearth_block_add(b, kind, voff, len);
+	} else if (got > 0 && src->sender->job->opt.flags & HEARTH_SPARSE) {
+		len = add_without_zeros(b, voff, voff - e->voff, (uint64_t)got);
 	} else if (got > 0) {
 		hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, (uint64_t)got);
 		b->len += (uint32_t)got;
@@ -167,6 +268,7 @@ bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint3
 
 	*ret_tries = 0;
 	while (!hearth_block_is_full(b) && !*ret_tries &&
+	       !(b->nr_segs && src->sender->is_pipe_over) &&
 	       hearth_work_pop(&src->sender->work, b->data_bytes - b->len, !b->nr_segs, &range)) {
 		fill_range(src, b, range);
 		*ret_tries = range.tries;

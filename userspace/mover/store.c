@@ -27,6 +27,7 @@ static void store_fault(struct hearth_receiver *r, struct hearth_batch *b, struc
 	if (atomic_exchange(&e->state, HEARTH_FILE_DONE) == HEARTH_FILE_DONE)
 		return;
 	hearth_part_give_up(r, e);
+	hearth_receiver_keep_source(r, b, e);
 	hearth_receiver_file_over(r, b);
 }
 
@@ -35,6 +36,8 @@ static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct 
 {
 	unsigned char expected = HEARTH_FILE_WANTED;
 
+	if (r->job->stream_fd >= 0)
+		return hearth_stream_out(r, b, e, offset, len, data);
 	if (data && len == e->size) {
 		store_whole(r, b, e, data);
 		return 0;
@@ -100,6 +103,12 @@ int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 
 	if (hearth_block_verify(b)) {
 		r->job->count.blocks_resent++;
+		if (r->job->stream_fd >= 0) {
+			hearth_job_fail(
+				r->job, HEARTH_EXIT_CORRUPT,
+				"a block arrived damaged, and standard output cannot wait for it");
+			return -ECANCELED;
+		}
 		return hearth_control_send_seqs(r->wires->control, HEARTH_FRAME_NAK, &seq, 1);
 	}
 	if (!b->is_hashed && !(r->job->opt.flags & HEARTH_UNHASHED))

@@ -4,14 +4,21 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "../common/io.h"
 #include "transport.h"
+
+/* Shorter payloads are not worth it. */
+#define MIN_PACKED_BYTES 128
 
 struct tcp_stream {
 	struct hearth_stream stream;
 	int in_fd;
 	int out_fd;
+	ZSTD_CCtx *packer;
+	ZSTD_DCtx *unpacker;
+	uint8_t *packed; /* a payload on its way in or out */
 };
 
 static struct tcp_stream *tcp_of(struct hearth_stream *s)
@@ -19,15 +26,59 @@ static struct tcp_stream *tcp_of(struct hearth_stream *s)
 	return (struct tcp_stream *)s;
 }
 
+/* Room for a packed payload; NULL: no memory. */
+static uint8_t *packing_room(struct tcp_stream *t, const struct hearth_block *b)
+{
+	if (!t->packed)
+		t->packed = malloc(b->data_bytes);
+	return t->packed;
+}
+
+/* Packs the payload if that makes it shorter. */
+static void pack(struct tcp_stream *t, struct hearth_block *b)
+{
+	size_t len;
+
+	if (!t->stream.compress_level || b->len < MIN_PACKED_BYTES || !packing_room(t, b))
+		return;
+	if (!t->packer)
+		t->packer = ZSTD_createCCtx();
+	if (!t->packer)
+		return;
+	len = ZSTD_compressCCtx(t->packer, t->packed, b->len - 1, b->data, b->len,
+				t->stream.compress_level);
+	if (!ZSTD_isError(len))
+		hearth_block_mark_packed(b, (uint32_t)len);
+}
+
+/* What cannot be unpacked was damaged on the way, and is asked for again like every such block. */
+static int unpack(struct tcp_stream *t, struct hearth_block *b)
+{
+	size_t len;
+
+	if (!t->unpacker)
+		t->unpacker = ZSTD_createDCtx();
+	if (!t->unpacker)
+		return -ENOMEM;
+	len = ZSTD_decompressDCtx(t->unpacker, b->data, b->len, t->packed, b->packed);
+	b->is_damaged = ZSTD_isError(len) || len != b->len;
+	hearth_block_mark_packed(b, 0);
+	return 0;
+}
+
 static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
 {
-	struct iovec iov[] = {
-		{ b->head, hearth_block_head_bytes(b) },
-		{ b->data, b->len },
-		{ b->trailer, sizeof(b->trailer) },
-	};
-	int ret = hearth_writev_all(tcp_of(s)->out_fd, iov, 3);
+	struct tcp_stream *t = tcp_of(s);
+	struct iovec iov[3];
+	int ret;
 
+	pack(t, b);
+	iov[0] = (struct iovec){ b->head, hearth_block_head_bytes(b) };
+	iov[1] = b->packed ? (struct iovec){ t->packed, b->packed }
+			   : (struct iovec){ b->data, b->len };
+	iov[2] = (struct iovec){ b->trailer, sizeof(b->trailer) };
+	s->wire_bytes += iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
+	ret = hearth_writev_all(t->out_fd, iov, 3);
 	hearth_pool_put(b);
 	return ret;
 }
@@ -42,13 +93,18 @@ static int recv_block(struct tcp_stream *t, struct hearth_block *b)
 	ret = hearth_block_parse_header(b, t->stream.session);
 	if (ret)
 		return ret;
+	if (b->packed && !packing_room(t, b))
+		return -ENOMEM;
 	iov[0].iov_base = b->head + HEARTH_BLOCK_HEADER_BYTES;
 	iov[0].iov_len = hearth_block_head_bytes(b) - HEARTH_BLOCK_HEADER_BYTES;
-	iov[1].iov_base = b->data;
-	iov[1].iov_len = b->len;
-	iov[2].iov_base = b->trailer;
-	iov[2].iov_len = sizeof(b->trailer);
+	iov[1] = b->packed ? (struct iovec){ t->packed, b->packed }
+			   : (struct iovec){ b->data, b->len };
+	iov[2] = (struct iovec){ b->trailer, sizeof(b->trailer) };
+	t->stream.wire_bytes +=
+		HEARTH_BLOCK_HEADER_BYTES + iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
 	ret = hearth_readv_all(t->in_fd, iov, 3);
+	if (!ret && b->packed)
+		ret = unpack(t, b);
 	if (ret)
 		return ret == -ENODATA ? -ECONNRESET : ret;
 	return hearth_block_parse_table(b);
@@ -91,6 +147,9 @@ static void tcp_free(struct hearth_stream *s)
 	if (t->out_fd != t->in_fd)
 		hearth_close(&t->out_fd);
 	hearth_close(&t->in_fd);
+	ZSTD_freeCCtx(t->packer);
+	ZSTD_freeDCtx(t->unpacker);
+	free(t->packed);
 	free(t);
 }
 

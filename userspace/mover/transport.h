@@ -9,6 +9,7 @@
 #ifndef HEARTH_TRANSPORT_H
 #define HEARTH_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "pool.h"
@@ -39,6 +40,8 @@ struct hearth_stream_ops {
 struct hearth_stream {
 	const struct hearth_stream_ops *ops;
 	uint64_t session;
+	uint8_t compress_level; /* set by the end that sends; 0: none */
+	atomic_uint_least64_t wire_bytes; /* that went over it, either way */
 };
 
 /*

@@ -29,6 +29,11 @@ static void check_entry(struct hearth_batch *b, struct hearth_entry *e)
 	require(e->kind == HEARTH_ENTRY_ROOT || e->parent < b->first_dir + b->nr_dirs);
 	require(strlen(hearth_entry_target(b, e)) <= HEARTH_TARGET_MAX);
 	require(e->kind == HEARTH_ENTRY_FILE || !e->size);
+	require(e->attrs_len <= HEARTH_ATTRS_MAX);
+	if (e->kind == HEARTH_ENTRY_LINK)
+		require(e->link_parent < b->first_dir + b->nr_dirs &&
+			hearth_name_is_valid(hearth_entry_target(b, e),
+					     strlen(hearth_entry_target(b, e))));
 	require(e->kind != HEARTH_ENTRY_DIR || e->parent < e->dir_no);
 	if (e->size) {
 		require(hearth_batch_find(b, e->voff) == e);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index.h"
+#include "names.h"
 #include "pool.h"
 #include "session.h"
 
@@ -77,6 +79,16 @@ static void fuzz_want(const struct hearth_frame *f)
 	hearth_ranges_exit(&r);
 }
 
+static void fuzz_names(const struct hearth_frame *f)
+{
+	struct hearth_names names = { 0 };
+
+	if (!hearth_names_parse(f, &names))
+		for (uint32_t i = 0; i < names.nr; i++)
+			require(names.v[i][0] && strlen(names.v[i]) < HEARTH_PATH_MAX);
+	hearth_names_exit(&names);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hearth_frame f = { .body = data + 1, .len = (uint32_t)size - 1 };
@@ -85,12 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hearth_welcome welcome;
 	enum hearth_exit code;
 	char text[512];
-	uint32_t nr;
+	uint32_t nr, entry;
+	uint64_t batch, u64;
 	uint8_t u8;
 
 	if (!size)
 		return 0;
-	switch (data[0] % 8) {
+	switch (data[0] % 16) {
 	case 0:
 		fuzz_block(data + 1, size - 1);
 		break;
@@ -112,6 +125,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		hearth_parse_fail(&f, &code, text, sizeof(text));
+		break;
+	case 8:
+		if (!hearth_parse_keep(&f, &batch, &entry))
+			require(entry < HEARTH_INDEX_MAX_ENTRIES);
+		break;
+	case 9:
+		fuzz_names(&f);
+		break;
+	case 10:
+		hearth_parse_u64(&f, &u64);
 		break;
 	default:
 		hearth_parse_u8(&f, &u8);

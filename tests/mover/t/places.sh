@@ -12,6 +12,7 @@ while read -r args; do
 	for tool in ours theirs; do
 		mkdir -p "$tool$n/there"
 		echo old > "$tool$n/oldfile"
+		touch -d @1000000000 "$tool$n/oldfile"
 	done
 	# shellcheck disable=SC2086
 	{

@@ -6,7 +6,7 @@ says() {
 	grep -q -- "$1" err || fail "\"$1\" is not in: $(cat err)"
 	[ ! -e dst ] || fail "something was copied"
 }
-for option in -H -A -X -n -v -z --delete --exclude-from=x --checksum --bwlimit=1 --link-dest=/x --inplace --dry-run; do
+for option in -E -C -y --append --append-verify --backup-dir=x --partial-dir=x --copy-dest=x --delete-before --max-size=1 --seal=mac --direct=auto; do
 	expect 1 hcp $option src dst
 	says "${option%%=*}: not in this version"
 done
@@ -18,6 +18,26 @@ expect 1 hcp --fsync=maybe src dst
 says "give one of none, file, end"
 expect 1 hcp --port=70000 src dst
 says "give a port or a range"
+expect 1 hcp --bwlimit=fast src dst
+says "--bwlimit=fast: give KiB a second"
+expect 1 hcp --chmod=u+q src dst
+says "--chmod=u+q: give changes"
+expect 1 hcp --chown=nobodyhere src dst
+says 'there is no user "nobodyhere"'
+expect 1 hcp --suffix=a/b src dst
+says "--suffix=a/b: give up to"
+expect 1 hcp --max-delete=many src dst
+says "--max-delete=many: give a number"
+expect 1 hcp --delete src dst
+says "--delete needs -r"
+expect 1 hcp -b --inplace src dst
+says "--inplace writes to the files themselves"
+expect 1 hcp --link-dest=x src dst
+says "--link-dest needs -t"
+expect 1 hcp --files-from=missing src dst
+says "--files-from=missing: cannot be read: No such file"
+expect 1 hcp --compress-level=30 src dst
+says "--compress-level=30: give a number from 1 to 19"
 expect 1 hcp src
 says "at least one source and a destination"
 expect 1 hcp hearth://host/module src dst
@@ -40,4 +60,4 @@ grep -q 'runs only as "hearthd --server"' err
 # --help fits a screen, and shows nothing that is refused.
 "$HEARTHCP" --help > help
 [ "$(wc -l < help)" -le 36 ] || fail "--help has $(wc -l < help) lines"
-! grep -q -- '--delete\|--checksum\|hard links' help || fail "--help shows what is refused"
+! grep -q -- '--append\|--seal\|--backup-dir\|--direct' help || fail "--help shows what is refused"

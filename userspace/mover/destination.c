@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where the copy goes: the directory that holds it, or the name that the one file gets. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/io.h"
+#include "recv.h"
+
+static int fail_destination(struct hearth_receiver *r, const char *path, int err)
+{
+	hearth_job_fail(r->job, HEARTH_EXIT_PLACE, "%s: cannot be used as destination: %s", path,
+			strerror(-err));
+	return err;
+}
+
+static bool is_empty(int dir_fd)
+{
+	int fd = hearth_open_beneath(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	int nr = 0;
+
+	if (!stream)
+		return false;
+	while (nr <= 2 && readdir(stream))
+		nr++;
+	closedir(stream);
+	return nr <= 2;
+}
+
+static bool is_asking(const struct hearth_receiver *r)
+{
+	return r->is_dry || r->job->opt.flags & HEARTH_EXISTING || r->link_fd >= 0;
+}
+
+static int open_directory(struct hearth_receiver *r, const char *path, bool exists)
+{
+	bool is_made = false;
+
+	if (r->is_dry && !exists) {
+		r->is_root_virtual = true;
+		return 0;
+	}
+	if (!exists) {
+		is_made = !mkdir(path, 0777);
+		if (!is_made && errno != EEXIST)
+			return fail_destination(r, path, -errno);
+	}
+	r->root_fd = hearth_open_root(path);
+	if (r->root_fd < 0)
+		return fail_destination(r, path, r->root_fd);
+	r->is_eager = !is_asking(r) && (is_made || is_empty(r->root_fd));
+	return 0;
+}
+
+/* The destination is the name that the one file is to have. */
+static int open_parent(struct hearth_receiver *r, const char *path)
+{
+	char copy[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	r->rename_to = strdup(slash ? slash + 1 : path);
+	if (!r->rename_to)
+		return -ENOMEM;
+	if (strlen(path) >= sizeof(copy) ||
+	    !hearth_name_is_valid(r->rename_to, strlen(r->rename_to)))
+		return fail_destination(r, path, -EINVAL);
+	snprintf(copy, sizeof(copy), "%s", path);
+	r->root_fd = hearth_open_root(dirname(copy));
+	return r->root_fd < 0 ? fail_destination(r, path, r->root_fd) : 0;
+}
+
+/* A relative --link-dest starts at the destination, as with rsync. */
+static int open_link_dest(struct hearth_receiver *r, const char *destination)
+{
+	const char *path = r->job->opt.link_dest;
+	char full[2 * PATH_MAX];
+
+	if (!path)
+		return 0;
+	snprintf(full, sizeof(full), "%s/%s", destination, path);
+	r->link_fd = hearth_open_root(*path == '/' ? path : full);
+	if (r->link_fd >= 0)
+		return 0;
+	hearth_job_fail(r->job, HEARTH_EXIT_PLACE, "--link-dest=%s: cannot be opened: %s", path,
+			strerror(-r->link_fd));
+	return r->link_fd;
+}
+
+int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
+{
+	const char *path = *r->destination ? r->destination : ".";
+	size_t len = strlen(path);
+	struct stat st;
+	bool exists = !stat(path, &st);
+	int ret;
+
+	if (r->job->stream_fd >= 0) {
+		r->is_root_virtual = true;
+		r->is_eager = true;
+		if (is_single)
+			return 0;
+		hearth_job_fail(r->job, HEARTH_EXIT_PLACE,
+				"only a single file can go to standard output");
+		return -EINVAL;
+	}
+	if (is_single && path[len - 1] != '/' && !(exists && S_ISDIR(st.st_mode)))
+		return open_parent(r, path);
+	if (exists && !S_ISDIR(st.st_mode))
+		return fail_destination(r, path, -ENOTDIR);
+	if (!exists && !r->is_dry && r->job->opt.link_dest && !mkdir(path, 0777))
+		exists = true;
+	ret = open_link_dest(r, path);
+	return ret ? ret : open_directory(r, path, exists);
+}
+
+void hearth_plan_remember(struct hearth_dir *dir, const struct hearth_batch *b,
+			  const struct hearth_entry *e)
+{
+	dir->is_due = true;
+	dir->mode = e->mode;
+	dir->uid = e->uid;
+	dir->gid = e->gid;
+	dir->mtime_sec = e->mtime_sec;
+	dir->mtime_nsec = e->mtime_nsec;
+	if (!e->attrs_len)
+		return;
+	free(dir->attrs);
+	dir->attrs = malloc(e->attrs_len);
+	dir->attrs_len = dir->attrs ? e->attrs_len : 0;
+	if (dir->attrs)
+		memcpy(dir->attrs, hearth_entry_attrs(b, e), e->attrs_len);
+}
+
+static struct hearth_dir *add_root(struct hearth_receiver *r, struct stat *ret_st)
+{
+	const char *name = r->rename_to ? "" : r->destination;
+	struct hearth_dir *dir;
+	int fd;
+
+	if (r->is_root_virtual) {
+		dir = hearth_dirs_add(&r->dirs, 0, name);
+		if (dir)
+			dir->is_anchor = true;
+		return dir;
+	}
+	fd = fcntl(r->root_fd, F_DUPFD_CLOEXEC, 0);
+	dir = fd < 0 || fstat(fd, ret_st) ? NULL : hearth_dirs_add_anchor(&r->dirs, fd, name);
+	if (!dir)
+		hearth_close(&fd);
+	return dir;
+}
+
+int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
+		     const struct hearth_entry *e)
+{
+	bool is_meant = e->mode & 07777; /* the directory itself, not only what is in it */
+	struct stat st = { 0 };
+	struct hearth_dir *dir = add_root(r, &st);
+
+	if (!dir)
+		return -ENOMEM;
+	dir->is_virtual = r->is_root_virtual;
+	dir->is_setgid = st.st_mode & S_ISGID;
+	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;
+	dir->key = 1;
+	if (!is_meant || !(r->job->opt.flags & HEARTH_ATTRIBUTE_FLAGS))
+		return 0;
+	hearth_item(r, r->is_root_virtual ? 'c' : '.', b, e, r->is_root_virtual ? NULL : &st);
+	if (!r->is_dry)
+		hearth_plan_remember(dir, b, e);
+	return 0;
+}
