@@ -28,15 +28,15 @@
 enum hearth_exit {
 	HEARTH_EXIT_OK = 0,
 	HEARTH_EXIT_USAGE = 1,
-	HEARTH_EXIT_PROTOCOL = 2,   /* the far end is no Hearth, or another version */
-	HEARTH_EXIT_CONNECT = 3,    /* the far end cannot be started or reached */
-	HEARTH_EXIT_PLACE = 4,      /* a source or the destination cannot be used at all */
-	HEARTH_EXIT_LOST = 5,       /* the connection broke; the same command continues */
-	HEARTH_EXIT_CORRUPT = 6,    /* data stayed damaged however often it was sent */
-	HEARTH_EXIT_SYSTEM = 7,     /* no memory, no threads */
+	HEARTH_EXIT_PROTOCOL = 2, /* the far end is no Hearth, or another version */
+	HEARTH_EXIT_CONNECT = 3, /* the far end cannot be started or reached */
+	HEARTH_EXIT_PLACE = 4, /* a source or the destination cannot be used at all */
+	HEARTH_EXIT_LOST = 5, /* the connection broke; the same command continues */
+	HEARTH_EXIT_CORRUPT = 6, /* data stayed damaged however often it was sent */
+	HEARTH_EXIT_SYSTEM = 7, /* no memory, no threads */
 	HEARTH_EXIT_INTERRUPTED = 20,
-	HEARTH_EXIT_PARTIAL = 23,   /* some files were not copied */
-	HEARTH_EXIT_VANISHED = 24,  /* only that source files vanished meanwhile */
+	HEARTH_EXIT_PARTIAL = 23, /* some files were not copied */
+	HEARTH_EXIT_VANISHED = 24, /* only that source files vanished meanwhile */
 	HEARTH_EXIT_UNDELETED = 25, /* --delete held back what it would have removed */
 };
 
@@ -48,25 +48,25 @@ enum hearth_flag {
 	HEARTH_OWNER = 1u << 4,
 	HEARTH_GROUP = 1u << 5,
 	HEARTH_SPECIALS = 1u << 6,
-	HEARTH_UNHASHED = 1u << 7,      /* --integrity=link */
-	HEARTH_IGNORE_TIMES = 1u << 8,  /* copy even what looks the same */
+	HEARTH_UNHASHED = 1u << 7, /* --integrity=link */
+	HEARTH_IGNORE_TIMES = 1u << 8, /* copy even what looks the same */
 	HEARTH_SIZE_ONLY = 1u << 9,
-	HEARTH_UPDATE = 1u << 10,       /* leave newer files at the destination alone */
-	HEARTH_EXISTING = 1u << 11,     /* create nothing */
+	HEARTH_UPDATE = 1u << 10, /* leave newer files at the destination alone */
+	HEARTH_EXISTING = 1u << 11, /* create nothing */
 	HEARTH_IGNORE_EXISTING = 1u << 12,
 	HEARTH_ONE_FILE_SYSTEM = 1u << 13,
-	HEARTH_DRY_RUN = 1u << 14,      /* change nothing */
-	HEARTH_ITEMIZE = 1u << 15,      /* the receiver names what it changes */
-	HEARTH_DELETE = 1u << 16,       /* what the source has not, the destination loses */
+	HEARTH_DRY_RUN = 1u << 14, /* change nothing */
+	HEARTH_ITEMIZE = 1u << 15, /* the receiver names what it changes */
+	HEARTH_DELETE = 1u << 16, /* what the source has not, the destination loses */
 	HEARTH_DELETE_EXCLUDED = 1u << 17,
-	HEARTH_FORCE = 1u << 18,        /* delete even if the source is empty */
+	HEARTH_FORCE = 1u << 18, /* delete even if the source is empty */
 	HEARTH_HARD_LINKS = 1u << 19,
 	HEARTH_ACLS = 1u << 20,
 	HEARTH_XATTRS = 1u << 21,
-	HEARTH_SPARSE = 1u << 22,       /* runs of zeros become holes */
-	HEARTH_CHECKSUM = 1u << 23,     /* compare contents, not times */
-	HEARTH_INPLACE = 1u << 24,      /* write to the files themselves */
-	HEARTH_VERIFY = 1u << 25,       /* read back what was written */
+	HEARTH_SPARSE = 1u << 22, /* runs of zeros become holes */
+	HEARTH_CHECKSUM = 1u << 23, /* compare contents, not times */
+	HEARTH_INPLACE = 1u << 24, /* write to the files themselves */
+	HEARTH_VERIFY = 1u << 25, /* read back what was written */
 	HEARTH_BACKUP = 1u << 26,
 	HEARTH_REMOVE_SOURCE = 1u << 27,
 	HEARTH_COPY_LINKS = 1u << 28,
@@ -81,9 +81,17 @@ enum hearth_fsync {
 	HEARTH_NR_FSYNC,
 };
 
+/* What protects blocks against attackers, on streams that leave the machine. */
+enum hearth_seal_mode {
+	HEARTH_SEAL_NONE,
+	HEARTH_SEAL_MAC, /* nobody can change them */
+	HEARTH_SEAL_ENCRYPT, /* nor read them */
+	HEARTH_NR_SEALS,
+};
+
 /* How the stages of an end are spread over threads. */
 enum hearth_stages {
-	HEARTH_STAGES_AUTO,  /* fused with fewer than four CPUs */
+	HEARTH_STAGES_AUTO, /* fused with fewer than four CPUs */
 	HEARTH_STAGES_FUSED, /* one thread a stream runs each block to completion */
 	HEARTH_STAGES_SPLIT, /* storage threads and network threads, the pool between them */
 };
@@ -96,6 +104,7 @@ enum hearth_stages {
  * @memory_bytes: pool of an end
  * @timeout_s: silence of the peer after which it counts as lost
  * @stages: enum hearth_stages; not sent to the peer
+ * @seal: enum hearth_seal_mode
  * @compress_level: of zstd, on streams that leave the machine; 0: none
  * @bytes_per_s: the most that is sent; HEARTH_UNLIMITED
  * @max_delete: names that may be deleted; HEARTH_UNLIMITED
@@ -111,6 +120,7 @@ struct hearth_options {
 	uint32_t flags;
 	uint8_t fsync;
 	uint8_t stages;
+	uint8_t seal;
 	uint8_t compress_level;
 	uint32_t block_bytes;
 	uint32_t timeout_s;
@@ -132,18 +142,18 @@ struct hearth_names {
 
 /* Counted by an end as it goes; may be read at any time. */
 struct hearth_counters {
-	atomic_uint_least64_t files_total;   /* in the index so far */
+	atomic_uint_least64_t files_total; /* in the index so far */
 	atomic_uint_least64_t bytes_total;
-	atomic_uint_least64_t files_stored;  /* receiver: stored; sender: acknowledged by size */
+	atomic_uint_least64_t files_stored; /* receiver: stored; sender: acknowledged by size */
 	atomic_uint_least64_t bytes_stored;
-	atomic_uint_least64_t bytes_moved;   /* payload over the streams, repeats included */
-	atomic_uint_least64_t bytes_wire;    /* the same as it travelled, with heads and compressed */
+	atomic_uint_least64_t bytes_moved; /* payload over the streams, repeats included */
+	atomic_uint_least64_t bytes_wire; /* the same as it travelled, with heads and compressed */
 	atomic_uint_least64_t bytes_resumed; /* found stored by an earlier run */
 	atomic_uint_least64_t files_skipped; /* already there */
 	atomic_uint_least64_t bytes_skipped;
 	atomic_uint_least64_t blocks_resent; /* damaged on the way */
 	atomic_uint_least64_t files_deleted;
-	atomic_uint_least64_t files_kept;    /* that --delete held back */
+	atomic_uint_least64_t files_kept; /* that --delete held back */
 	atomic_uint_least64_t errors;
 	atomic_uint_least64_t vanished;
 	atomic_bool is_index_complete;
@@ -152,9 +162,9 @@ struct hearth_counters {
 enum hearth_severity {
 	HEARTH_NOTE_WARNING,
 	HEARTH_NOTE_VANISHED,
-	HEARTH_NOTE_ERROR,    /* a file was not copied */
-	HEARTH_NOTE_KEPT,     /* nothing, or not all, is deleted */
-	HEARTH_NOTE_ITEM,     /* @text says in rsync's letters what is done to @path */
+	HEARTH_NOTE_ERROR, /* a file was not copied */
+	HEARTH_NOTE_KEPT, /* nothing, or not all, is deleted */
+	HEARTH_NOTE_ITEM, /* @text says in rsync's letters what is done to @path */
 	HEARTH_NR_SEVERITIES,
 };
 
@@ -171,6 +181,7 @@ struct hearth_filter;
  * @filter: what the sender leaves out and the receiver does not delete, or NULL
  * @stream_fd: what the sender reads its only file from, or the receiver writes it to, instead of
  * paths; -1: paths
+ * @base_fd: a directory that paths start at and cannot leave; -1: they are as the user gave them
  * @only: --files-from: what the sender sends of its only source, or NULL
  */
 struct hearth_job {
@@ -181,6 +192,7 @@ struct hearth_job {
 	const struct hearth_filter *filter;
 	const struct hearth_names *only;
 	int stream_fd;
+	int base_fd;
 
 	/* private */
 	pthread_mutex_t lock;

@@ -18,12 +18,12 @@
 #include "../../userspace/common/io.h"
 #include "session.h"
 
-#define CHECK(what)                                                              \
-	do {                                                                     \
-		if (!(what)) {                                                   \
+#define CHECK(what)                                                                        \
+	do {                                                                               \
+		if (!(what)) {                                                             \
 			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-			exit(1);                                                 \
-		}                                                                \
+			exit(1);                                                           \
+		}                                                                          \
 	} while (0)
 
 static int start(const char *program)
@@ -67,6 +67,7 @@ int main(int argc, char **argv)
 	struct hearth_control c;
 	struct hearth_frame f;
 	struct hearth_job job;
+	uint8_t seal_key[HEARTH_MAC_BYTES];
 	int status, fd, ret;
 
 	CHECK(argc == 3);
@@ -77,6 +78,7 @@ int main(int argc, char **argv)
 	h.nr_paths = 1;
 	h.paths = &argv[2];
 	CHECK(!hearth_random_bytes(&ticket, sizeof(ticket)));
+	ticket.seal = HEARTH_SEAL_NONE;
 	h.session = ticket.session;
 	memcpy(h.key, ticket.key, sizeof(h.key));
 	CHECK(!hearth_send_hello(&c, &h));
@@ -89,12 +91,12 @@ int main(int argc, char **argv)
 	wrong = ticket;
 	wrong.key[7] ^= 1;
 	fd = hearth_connect("127.0.0.1", welcome.port, 5);
-	ret = hearth_prove_as_client(fd, fd, &wrong, 0);
+	ret = hearth_prove_as_client(fd, fd, &wrong, 0, seal_key);
 	CHECK(ret == -ENODATA || ret == -ECONNRESET); /* closed, without a proof of its own */
 	for (int i = 0; i < 2; i++) {
 		fd = hearth_connect("127.0.0.1", welcome.port, 5);
 		CHECK(fd >= 0);
-		CHECK(!hearth_prove_as_client(fd, fd, &ticket, (uint32_t)i));
+		CHECK(!hearth_prove_as_client(fd, fd, &ticket, (uint32_t)i, seal_key));
 		streams[i] = hearth_tcp_stream(fd, fd, ticket.session);
 	}
 	hearth_job_init(&job, &h.opt);

@@ -23,6 +23,7 @@
 #include "index.h"
 #include "journal.h"
 #include "pool.h"
+#include "seal.h"
 
 /* The clever set against a bitmap, under random adds. */
 static void ranges_agree_with_a_bitmap(void **state)
@@ -144,6 +145,40 @@ static void nothing_is_opened_through_a_symlink(void **state)
 	unlinkat(dir, "sub", AT_REMOVEDIR);
 	hearth_dirs_exit(&dirs);
 	rmdir(path);
+}
+
+/* Two blocks as one side seals them; the other opens them in that order, unchanged, or not at all.
+ */
+static void a_seal_breaks_at_every_change(void **state)
+{
+	static const uint8_t key[HEARTH_SEAL_KEY_BYTES] = { 1 };
+	const enum hearth_seal_mode modes[] = { HEARTH_SEAL_MAC, HEARTH_SEAL_ENCRYPT };
+
+	(void)state;
+	for (int m = 0; m < 2; m++) {
+		for (int change = -3; change < 24; change++) {
+			struct hearth_seal near, far;
+			uint8_t head[8] = "headhea", data[16] = "a fine payload.", tag[16];
+			struct iovec iov[] = { { head, 8 }, { data, 16 } };
+			int wanted = -EBADMSG;
+
+			hearth_seal_init(&near, modes[m], key, false);
+			hearth_seal_init(&far, modes[m], key, change != -1);
+			assert_int_equal(hearth_seal_close(&near, iov, 2, tag), 0);
+			assert_int_equal(!memcmp(data, "a fine", 6), modes[m] == HEARTH_SEAL_MAC);
+			if (change >= 0)
+				*(change < 8 ? head + change : data + change - 8) ^= 1;
+			else if (change == -2)
+				far.nr_received = 1; /* repeated, or one before it left out */
+			else if (change == -3)
+				wanted = 0;
+			assert_int_equal(hearth_seal_open(&far, iov, 2, tag), wanted);
+			if (!wanted)
+				assert_string_equal(data, "a fine payload.");
+			hearth_seal_exit(&near);
+			hearth_seal_exit(&far);
+		}
+	}
 }
 
 static void names_that_lead_elsewhere_are_invalid(void **state)
@@ -300,6 +335,7 @@ int main(void)
 		cmocka_unit_test(ranges_agree_with_a_bitmap),
 		cmocka_unit_test(index_survives_the_wire),
 		cmocka_unit_test(nothing_is_opened_through_a_symlink),
+		cmocka_unit_test(a_seal_breaks_at_every_change),
 		cmocka_unit_test(names_that_lead_elsewhere_are_invalid),
 		cmocka_unit_test(a_changed_byte_anywhere_in_a_block_is_noticed),
 		cmocka_unit_test(journal_vouches_for_what_was_recorded),

@@ -9,4 +9,7 @@ enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct heart
 enum hearth_exit hearth_run_remote(const struct hearth_command *cmd, struct hearth_job *job,
 				   struct hearth_report *report);
 
+enum hearth_exit hearth_run_third(const struct hearth_command *cmd, struct hearth_job *job,
+				  struct hearth_report *report);
+
 #endif

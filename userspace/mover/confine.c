@@ -2,6 +2,7 @@
 /* File system access that cannot leave a directory. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,11 +34,70 @@ int hearth_open_followed(int dir_fd, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int hearth_open_root(const char *path)
+/* Below the base, and through no symlink that leads out of it. */
+static int open_in_base(int base_fd, const char *path, int flags)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct open_how how = {
+		.flags = (unsigned int)flags | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
 
+	while (*path == '/')
+		path++;
+	do {
+		fd = syscall(SYS_openat2, base_fd, *path ? path : ".", &how, sizeof(how));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int hearth_root_open(int base_fd, const char *path)
+{
+	int fd;
+
+	if (base_fd >= 0)
+		return open_in_base(base_fd, path, O_RDONLY | O_DIRECTORY);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int hearth_root_stat(int base_fd, const char *path, bool follows, struct stat *ret)
+{
+	int fd, err;
+
+	if (base_fd < 0)
+		return (follows ? stat(path, ret) : lstat(path, ret)) ? -errno : 0;
+	fd = open_in_base(base_fd, path, O_PATH | (follows ? 0 : O_NOFOLLOW));
+	if (fd < 0)
+		return fd;
+	err = fstat(fd, ret) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int hearth_root_mkdir(int base_fd, const char *path)
+{
+	char parent[PATH_MAX];
+	size_t len = strlen(path), at;
+	int fd, ret;
+
+	if (base_fd < 0)
+		return mkdir(path, 0777) ? -errno : 0;
+	while (len && path[len - 1] == '/')
+		len--;
+	for (at = len; at && path[at - 1] != '/'; at--)
+		;
+	if (len >= sizeof(parent))
+		return -ENAMETOOLONG;
+	snprintf(parent, sizeof(parent), "%.*s", (int)len, path);
+	parent[at ? at - 1 : 0] = '\0';
+	fd = open_in_base(base_fd, parent, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(len - at), path + at);
+	ret = mkdirat(fd, parent, 0777) ? -errno : 0;
+	close(fd);
+	return ret;
 }
 
 static void affixed_name(char buf[HEARTH_TEMP_NAME_BYTES], const char *name, const char *suffix)

@@ -8,7 +8,9 @@
 #ifndef HEARTH_CONFINE_H
 #define HEARTH_CONFINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* A descriptor or -errno; -ENOSYS where the kernel (before 5.6) has no openat2. */
@@ -17,8 +19,14 @@ int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode);
 /* Opens what a symlink points to, wherever that is: --copy-links asks for it. */
 int hearth_open_followed(int dir_fd, const char *name, int flags);
 
-/* Opens a directory that the user named himself; symlinks in it are followed. */
-int hearth_open_root(const char *path);
+/*
+ * Paths that the user gave, with symlinks in them. If there is a @base_fd they start there,
+ * whatever they begin with, and cannot leave it; if it is -1 they are what they are. 0, a
+ * descriptor of a directory, or -errno.
+ */
+int hearth_root_open(int base_fd, const char *path);
+int hearth_root_stat(int base_fd, const char *path, bool follows, struct stat *ret);
+int hearth_root_mkdir(int base_fd, const char *path);
 
 #define HEARTH_TEMP_NAME_BYTES 256
 

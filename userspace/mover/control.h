@@ -127,6 +127,9 @@ int hearth_parse_u64(const struct hearth_frame *f, uint64_t *ret);
 /* Frames that every end treats alike (NOTE, FAIL, PING): true if @f was one and is dealt with. */
 bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_frame *f);
 
+/* In job.c: takes a failure back, for another attempt. */
+void hearth_job_forgive(struct hearth_job *job);
+
 /* In job.c: count and pass on a note without sending it to the peer. */
 void hearth_job_count_note(struct hearth_job *job, enum hearth_severity severity);
 void hearth_job_tell(struct hearth_job *job, enum hearth_severity severity, const char *path,

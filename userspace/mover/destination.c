@@ -48,11 +48,13 @@ static int open_directory(struct hearth_receiver *r, const char *path, bool exis
 		return 0;
 	}
 	if (!exists) {
-		is_made = !mkdir(path, 0777);
-		if (!is_made && errno != EEXIST)
-			return fail_destination(r, path, -errno);
+		int err = hearth_root_mkdir(r->job->base_fd, path);
+
+		is_made = !err;
+		if (err && err != -EEXIST)
+			return fail_destination(r, path, err);
 	}
-	r->root_fd = hearth_open_root(path);
+	r->root_fd = hearth_root_open(r->job->base_fd, path);
 	if (r->root_fd < 0)
 		return fail_destination(r, path, r->root_fd);
 	r->is_eager = !is_asking(r) && (is_made || is_empty(r->root_fd));
@@ -72,7 +74,7 @@ static int open_parent(struct hearth_receiver *r, const char *path)
 	    !hearth_name_is_valid(r->rename_to, strlen(r->rename_to)))
 		return fail_destination(r, path, -EINVAL);
 	snprintf(copy, sizeof(copy), "%s", path);
-	r->root_fd = hearth_open_root(dirname(copy));
+	r->root_fd = hearth_root_open(r->job->base_fd, dirname(copy));
 	return r->root_fd < 0 ? fail_destination(r, path, r->root_fd) : 0;
 }
 
@@ -85,7 +87,7 @@ static int open_link_dest(struct hearth_receiver *r, const char *destination)
 	if (!path)
 		return 0;
 	snprintf(full, sizeof(full), "%s/%s", destination, path);
-	r->link_fd = hearth_open_root(*path == '/' ? path : full);
+	r->link_fd = hearth_root_open(r->job->base_fd, *path == '/' ? path : full);
 	if (r->link_fd >= 0)
 		return 0;
 	hearth_job_fail(r->job, HEARTH_EXIT_PLACE, "--link-dest=%s: cannot be opened: %s", path,
@@ -98,7 +100,7 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 	const char *path = *r->destination ? r->destination : ".";
 	size_t len = strlen(path);
 	struct stat st;
-	bool exists = !stat(path, &st);
+	bool exists = !hearth_root_stat(r->job->base_fd, path, true, &st);
 	int ret;
 
 	if (r->job->stream_fd >= 0) {
@@ -114,7 +116,8 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 		return open_parent(r, path);
 	if (exists && !S_ISDIR(st.st_mode))
 		return fail_destination(r, path, -ENOTDIR);
-	if (!exists && !r->is_dry && r->job->opt.link_dest && !mkdir(path, 0777))
+	if (!exists && !r->is_dry && r->job->opt.link_dest &&
+	    !hearth_root_mkdir(r->job->base_fd, path))
 		exists = true;
 	ret = open_link_dest(r, path);
 	return ret ? ret : open_directory(r, path, exists);

@@ -89,7 +89,7 @@ void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control
 	job->peer = control;
 	job->cancel = cancel;
 	job->cancel_ctx = ctx;
-	if (job->is_failed)
+	if (job->is_failed && cancel)
 		cancel(ctx);
 	pthread_mutex_unlock(&job->lock);
 }
@@ -152,6 +152,12 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 {
 	if (err == -ECANCELED)
 		return;
+	if (err == -EBADMSG) {
+		hearth_job_fail(
+			job, HEARTH_EXIT_CORRUPT,
+			"a sealed block was changed on the way: somebody, or something, is between the ends");
+		return;
+	}
 	if (err != -EPROTO)
 		await_reason(job);
 	if (err == -EPROTO)

@@ -40,7 +40,9 @@ static enum hearth_exit run(const struct hearth_command *cmd)
 		hearth_report_remark(
 			&report,
 			"--integrity=link: blocks carry no checksum, the network is trusted");
-	if (cmd->source_host || cmd->destination.host)
+	if (cmd->source_host && cmd->destination.host)
+		code = hearth_run_third(cmd, &job, &report);
+	else if (cmd->source_host || cmd->destination.host)
 		code = hearth_run_remote(cmd, &job, &report);
 	else
 		code = hearth_run_local(cmd, &job);

@@ -6,16 +6,33 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon.h"
+#include "keys.h"
 #include "server.h"
 
 static void print_help(void)
 {
-	puts("Usage: hearthd --server\n"
-	     "The far end of hearthcp(1), which starts it over ssh.\n"
+	puts("Usage: hearthd --server | --config=FILE | --generate-key=NAME\n"
+	     "The far end of hearthcp(1).\n"
 	     "\n"
-	     "  --server   serve one job on standard input and output\n"
-	     "  --version  print the version\n"
-	     "  --help     print this");
+	     "  --server             serve one job on standard input and output, as started over ssh\n"
+	     "  --config=FILE        be a daemon with modules; see hearthd(8)\n"
+	     "  --generate-key=NAME  print a new key, a line for the key files of both ends\n"
+	     "  --version            print the version\n"
+	     "  --help               print this");
+}
+
+static enum hearth_exit generate_key(const char *user)
+{
+	char line[2 * HEARTH_SECRET_BYTES + HEARTH_USER_MAX + 2];
+
+	if (hearth_keys_generate(user, line, sizeof(line))) {
+		fprintf(stderr, "hearthd: %s: a name has letters, digits, \".\", \"_\" and \"-\"\n",
+			user);
+		return HEARTH_EXIT_USAGE;
+	}
+	puts(line);
+	return HEARTH_EXIT_OK;
 }
 
 /* Directories, partial files and streams each hold a descriptor. */
@@ -39,16 +56,20 @@ int main(int argc, char **argv)
 		printf("hearthd %s, protocol %d\n", HEARTH_VERSION, HEARTH_PROTOCOL);
 		return HEARTH_EXIT_OK;
 	}
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	if (argc == 2 && !strncmp(argv[1], "--generate-key=", 15))
+		return generate_key(argv[1] + 15);
+	if (argc == 2 && !strncmp(argv[1], "--config=", 9))
+		return hearth_daemon(argv[1] + 9);
 	if (argc != 2 || strcmp(argv[1], "--server")) {
-		fprintf(stderr,
-			"hearthd: this version runs only as \"hearthd --server\", started by hearthcp over ssh; see hearthd --help\n");
+		fputs("hearthd: give --server, --config=FILE or --generate-key=NAME; see hearthd --help\n",
+		      stderr);
 		return HEARTH_EXIT_USAGE;
 	}
 	if (isatty(STDIN_FILENO)) {
 		fputs("hearthd: --server talks to hearthcp, not to a terminal\n", stderr);
 		return HEARTH_EXIT_USAGE;
 	}
-	signal(SIGPIPE, SIG_IGN);
-	raise_descriptor_limit();
-	return hearth_serve(STDIN_FILENO, STDOUT_FILENO);
+	return hearth_serve(STDIN_FILENO, STDOUT_FILENO, NULL);
 }

@@ -45,14 +45,14 @@ static const char *const refused[] = {
 	"--out-format",
 	"--numa",
 	"--direct",
-	"--seal",
 	"--transport",
 };
 
 void hearth_print_help(void)
 {
 	puts("Usage: hearthcp [OPTION]... SRC... DST\n"
-	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH or [USER@]HOST:PATH, or - for a pipe.\n"
+	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH, [USER@]HOST:PATH, - for a pipe,\n"
+	     "or hearth://[USER@]HOST[:PORT]/MODULE/PATH for a daemon.\n"
 	     "A slash after a source directory stands for what is in it. The same command continues what was interrupted.\n"
 	     "\n"
 	     "  -a, --archive         same as -rlptgoD; -r -l -p -t -o -g -D: directories, symlinks, modes, times, owners,\n"
@@ -70,6 +70,7 @@ void hearth_print_help(void)
 	     "      --inplace, --verify               write to the files themselves; read back what was written\n"
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"
 	     "      --data=auto|direct|ssh, --port=N[-M], --streams=N    data connections\n"
+	     "      --seal=none|mac|encrypt, --key-file=FILE    blocks against attackers; keys for hearth://\n"
 	     "  -z, --compress-level=N, --bwlimit=RATE    zstd; KiB a second, or like 10M\n"
 	     "      --fsync=end|file|none             when data is forced to disk\n"
 	     "      --integrity=end|link              checksum every block, or trust the network\n"

@@ -25,6 +25,7 @@ void hearth_job_init(struct hearth_job *job, const struct hearth_options *opt)
 	memset(job, 0, sizeof(*job));
 	job->opt = *opt;
 	job->stream_fd = -1;
+	job->base_fd = -1;
 	pthread_mutex_init(&job->lock, NULL);
 	pthread_cond_init(&job->failed, NULL);
 }
@@ -50,6 +51,13 @@ void hearth_job_fail(struct hearth_job *job, enum hearth_exit code, const char *
 		if (job->cancel)
 			job->cancel(job->cancel_ctx);
 	}
+	pthread_mutex_unlock(&job->lock);
+}
+
+void hearth_job_forgive(struct hearth_job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	job->is_failed = false;
 	pthread_mutex_unlock(&job->lock);
 }
 

@@ -21,6 +21,9 @@
 #define PROOF_SECONDS 10
 #define MAX_STRANGERS 32
 
+/* Time for the other side to be there at all: ssh may only just have been started. */
+#define JOIN_SECONDS 60
+
 static int bind_port(int family, uint16_t port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
@@ -120,6 +123,26 @@ int hearth_connect(const char *host, uint16_t port, int timeout_s)
 	return fd;
 }
 
+int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
+		       struct hearth_stream **ret)
+{
+	uint8_t seal_key[HEARTH_MAC_BYTES];
+	int err;
+
+	set_timeout(fd, JOIN_SECONDS);
+	err = hearth_prove_as_client(fd, fd, t, i, seal_key);
+	set_timeout(fd, 0);
+	if (!err) {
+		*ret = hearth_tcp_stream(fd, fd, t->session);
+		err = *ret ? 0 : -ENOMEM;
+	}
+	if (err)
+		hearth_close(&fd);
+	else
+		hearth_tcp_protect(*ret, t->seal, seal_key, false);
+	return err;
+}
+
 /*
  * Streams as they come in; each connection is heard by a thread of its own, so that nobody holds up
  * the others.
@@ -139,7 +162,7 @@ struct reception {
 	} seats[MAX_STRANGERS];
 };
 
-static bool admit(struct reception *rc, int fd, uint32_t stream)
+static bool admit(struct reception *rc, int fd, uint32_t stream, const uint8_t *seal_key)
 {
 	bool is_new = !rc->streams[stream];
 
@@ -147,6 +170,7 @@ static bool admit(struct reception *rc, int fd, uint32_t stream)
 		rc->streams[stream] = hearth_tcp_stream(fd, fd, rc->ticket->session);
 	if (!is_new || !rc->streams[stream])
 		return false;
+	hearth_tcp_protect(rc->streams[stream], rc->ticket->seal, seal_key, true);
 	rc->nr_arrived++;
 	return true;
 }
@@ -155,15 +179,16 @@ static void *hear(void *arg)
 {
 	struct stranger *s = arg;
 	struct reception *rc = s->reception;
+	uint8_t seal_key[HEARTH_MAC_BYTES];
 	uint64_t one = 1;
 	uint32_t stream;
 	int err;
 
 	set_timeout(s->fd, PROOF_SECONDS);
-	err = hearth_prove_as_server(s->fd, rc->ticket, rc->nr_streams, &stream);
+	err = hearth_prove_as_server(s->fd, rc->ticket, rc->nr_streams, &stream, seal_key);
 	set_timeout(s->fd, 0);
 	pthread_mutex_lock(&rc->lock);
-	if (err || !admit(rc, s->fd, stream))
+	if (err || !admit(rc, s->fd, stream, seal_key))
 		close(s->fd);
 	s->fd = -1;
 	if (write(rc->wake_fd, &one, sizeof(one)) < 0)

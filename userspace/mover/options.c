@@ -65,6 +65,8 @@ static const struct poptOption table[] = {
 	{ "bwlimit", 0, POPT_ARG_STRING, NULL, OPT_BWLIMIT, NULL, NULL },
 	{ "compress", 'z', POPT_ARG_NONE, NULL, OPT_COMPRESS, NULL, NULL },
 	{ "compress-level", 0, POPT_ARG_STRING, NULL, OPT_COMPRESS_LEVEL, NULL, NULL },
+	{ "seal", 0, POPT_ARG_STRING, NULL, OPT_SEAL, NULL, NULL },
+	{ "key-file", 0, POPT_ARG_STRING, NULL, OPT_KEY_FILE, NULL, NULL },
 	{ "filter", 'f', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL },
 	{ "exclude-from", 0, POPT_ARG_STRING, NULL, OPT_EXCLUDE_FROM, NULL, NULL },
 	{ "include-from", 0, POPT_ARG_STRING, NULL, OPT_INCLUDE_FROM, NULL, NULL },
@@ -214,6 +216,21 @@ static bool check_pipe(struct hearth_command *cmd)
 	return true;
 }
 
+/* With a daemon there is no ssh to fall back on, and nothing goes out in the open unasked. */
+static bool check_daemon(struct hearth_command *cmd)
+{
+	if (!hearth_url_is(cmd->source_host) && !hearth_url_is(cmd->destination.host))
+		return true;
+	if (cmd->data_path == HEARTH_DATA_SSH)
+		return hearth_complain(
+			"--data=ssh: a daemon is not reached by ssh; use --seal=encrypt");
+	if (cmd->port_low)
+		return hearth_complain("--port: a daemon has its own data-ports");
+	if (!hearth_given.has_seal)
+		cmd->opt.seal = HEARTH_SEAL_ENCRYPT;
+	return true;
+}
+
 static bool check(struct hearth_command *cmd)
 {
 	uint32_t flags = cmd->opt.flags;
@@ -227,7 +244,7 @@ static bool check(struct hearth_command *cmd)
 			"--inplace writes to the files themselves; it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
-	if (!check_pipe(cmd))
+	if (!check_pipe(cmd) || !check_daemon(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;
@@ -272,4 +289,5 @@ void hearth_command_exit(struct hearth_command *cmd)
 	free(cmd->opt.link_dest);
 	free(cmd->rsh);
 	free(cmd->hearthd_path);
+	free(cmd->key_file);
 }

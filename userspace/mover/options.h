@@ -4,12 +4,21 @@
 #define HEARTH_OPTIONS_H
 
 #include <hearth/mover.h>
+#include <string.h>
 
 #include "filter.h"
 
+#define HEARTH_URL "hearth://"
+
+static inline bool hearth_url_is(const char *text)
+{
+	return text && !strncmp(text, HEARTH_URL, sizeof(HEARTH_URL) - 1);
+}
+
 /* Where a source or destination lies. */
 struct hearth_location {
-	char *host; /* as ssh takes it, user included; NULL: here */
+	char *host; /* as ssh takes it, user included, or "hearth://[user@]host[:port]"; NULL: here
+		     */
 	char *path;
 };
 
@@ -41,6 +50,7 @@ struct hearth_command {
 	bool writes_stdout; /* the destination is "-" */
 	char *rsh;
 	char *hearthd_path;
+	char *key_file; /* for daemons; NULL: the usual place */
 	uint32_t nr_sources;
 	char **sources; /* paths at the source end */
 	char *source_host; /* NULL: here */
@@ -57,6 +67,12 @@ bool hearth_command_parse(struct hearth_command *cmd, int argc, const char **arg
 			  enum hearth_exit *ret_code);
 /* places.c: the arguments that are no options. */
 bool hearth_command_take_places(struct hearth_command *cmd, const char **args);
+
+/*
+ * expect.c: the names that a pull may bring at the top: those of the sources or of the list; none
+ * if the content of a directory is meant, and so any may come. 0 or -ENOMEM.
+ */
+int hearth_command_expect(const struct hearth_command *cmd, struct hearth_names *ret);
 
 /* help.c; both complain()s return false. */
 void hearth_print_help(void);

@@ -41,12 +41,13 @@ static void split_source(const char *source, char *dir, size_t size, const char 
 	*ret_name = name;
 }
 
-bool hearth_scan_is_single(char *const *sources, uint32_t nr)
+bool hearth_scan_is_single(const struct hearth_job *job, char *const *sources, uint32_t nr)
 {
 	struct stat st;
 
 	/* What is missing is no directory either: nothing should be made for it. */
-	return nr == 1 && (lstat(sources[0], &st) || !S_ISDIR(st.st_mode));
+	return nr == 1 &&
+	       (hearth_root_stat(job->base_fd, sources[0], false, &st) || !S_ISDIR(st.st_mode));
 }
 
 static uint64_t key_of(uint32_t dir, const char *name)
@@ -200,7 +201,7 @@ static int add_root(struct hearth_scan *scan, const char *source, const char *di
 	struct hearth_entry root;
 	struct hearth_dir *anchor;
 	struct stat st;
-	int fd = hearth_open_root(dir), ret;
+	int fd = hearth_root_open(scan->s->job->base_fd, dir), ret;
 
 	if (fd < 0 || fstat(fd, &st)) {
 		hearth_job_note(scan->s->job, HEARTH_NOTE_ERROR, source, "cannot be opened: %s",

@@ -5,6 +5,17 @@
 
 #include "options.h"
 
+/* "hearth://[user@]host[:port]/module/path": the host is all up to the module. */
+static bool parse_url(const char *text, struct hearth_location *ret)
+{
+	const char *rest = text + strlen(HEARTH_URL), *slash = strchr(rest, '/');
+
+	if (!slash || slash == rest || !slash[1] || slash[1] == '/')
+		return hearth_complain("%s: give hearth://[USER@]HOST[:PORT]/MODULE/PATH", text);
+	*ret = (struct hearth_location){ strndup(text, (size_t)(slash - text)), strdup(slash + 1) };
+	return true;
+}
+
 /* "host:path" has its colon before any slash; "[v6::address]:path" is a host too. */
 static bool parse_location(const char *text, struct hearth_location *ret)
 {
@@ -14,10 +25,8 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 
 	if (strchr("[", *text) && colon)
 		colon++;
-	if (!strncmp(text, "hearth://", 9))
-		return hearth_complain("%s: a running daemon cannot be reached in this version; "
-				       "use HOST:PATH over ssh",
-				       text);
+	if (hearth_url_is(text))
+		return parse_url(text, ret);
 	if (!*text)
 		return hearth_complain("an empty name is neither a source nor a destination; "
 				       "the directory here is \".\"");
@@ -43,8 +52,11 @@ static bool take_source(struct hearth_command *cmd, const char *text)
 	if (!parse_location(text, &l))
 		return false;
 	if (cmd->nr_sources &&
-	    (!l.host != !cmd->source_host || (l.host && strcmp(l.host, cmd->source_host))))
+	    (!l.host != !cmd->source_host || (l.host && strcmp(l.host, cmd->source_host)))) {
+		free(l.host);
+		free(l.path);
 		return hearth_complain("%s: all sources must be at the same end", text);
+	}
 	if (!cmd->nr_sources)
 		cmd->source_host = l.host;
 	else
@@ -74,9 +86,5 @@ bool hearth_command_take_places(struct hearth_command *cmd, const char **args)
 			return false;
 	if (!parse_location(args[nr - 1], &cmd->destination))
 		return false;
-	if (cmd->source_host && cmd->destination.host)
-		return hearth_complain("%s: copying between two far ends is not in this version; "
-				       "run hearthcp on one of them",
-				       args[nr - 1]);
 	return true;
 }

@@ -320,7 +320,8 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 	pthread_t listener;
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
-				   s->job->stream_fd >= 0 || hearth_scan_is_single(sources, nr)) ||
+				   s->job->stream_fd >= 0 ||
+					   hearth_scan_is_single(s->job, sources, nr)) ||
 	    pthread_create(&listener, NULL, listen_thread, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
 				"the control connection could not be used");

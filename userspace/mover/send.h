@@ -66,7 +66,7 @@ void hearth_source_exit(struct hearth_source *src);
 bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries);
 
 /* True if the sources are one single thing that is no directory. */
-bool hearth_scan_is_single(char *const *sources, uint32_t nr);
+bool hearth_scan_is_single(const struct hearth_job *job, char *const *sources, uint32_t nr);
 
 /* Publishes the index of all sources. 0, or -errno after failing the job. */
 int hearth_scan(struct hearth_sender *s, char *const *sources, uint32_t nr);

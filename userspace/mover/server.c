@@ -38,7 +38,7 @@ static int receive_hello(struct hearth_control *c, struct hearth_hello *ret)
 }
 
 static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h,
-				struct hearth_stream **streams)
+				const struct hearth_terms *terms, struct hearth_stream **streams)
 {
 	struct hearth_wires wires = { .control = c,
 				      .streams = streams,
@@ -48,6 +48,7 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 
 	hearth_job_init(&job, &h->opt);
 	job.filter = &h->filter;
+	job.base_fd = terms->base_fd;
 	job.only = h->nr_names ? &h->names : NULL;
 	if (h->direction == HEARTH_SERVER_SENDS)
 		code = hearth_send(&job, &wires, h->paths, h->nr_paths);
@@ -57,15 +58,15 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 	return code;
 }
 
+/* Opens a port, tells it, and takes the streams in. */
 static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hello *h,
+				     const struct hearth_ticket *ticket,
 				     struct hearth_stream **streams)
 {
-	struct hearth_ticket ticket = { .session = h->session };
 	struct hearth_welcome welcome = { 0 };
 	char text[128];
 	int listen_fd, err;
 
-	memcpy(ticket.key, h->key, sizeof(ticket.key));
 	listen_fd = hearth_listen(h->port_low, h->port_high, &welcome.port);
 	if (listen_fd < 0) {
 		snprintf(text, sizeof(text),
@@ -76,19 +77,69 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 	get_own_address(welcome.address, sizeof(welcome.address));
 	err = hearth_send_welcome(c, &welcome);
 	if (!err)
-		err = hearth_accept_streams(listen_fd, c->in_fd, &ticket, h->nr_streams,
+		err = hearth_accept_streams(listen_fd, c->in_fd, ticket, h->nr_streams,
 					    h->opt.timeout_s, streams);
 	hearth_close(&listen_fd);
 	if (!err)
-		return run_job(c, h, streams);
+		return HEARTH_EXIT_OK;
 	snprintf(text, sizeof(text), "data connections to port %u did not come in: %s",
 		 welcome.port, strerror(-err));
 	return refuse(c, HEARTH_EXIT_CONNECT, text);
 }
 
-static enum hearth_exit serve(struct hearth_control *c)
+/* Joins a port that another server has opened, of a copy between the two. */
+static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello *h,
+				  const struct hearth_ticket *ticket,
+				  struct hearth_stream **streams)
+{
+	static const struct hearth_welcome no_port;
+	char text[512];
+	int err = 0;
+
+	for (uint32_t i = 0; i < h->nr_streams && !err; i++) {
+		int fd = hearth_connect(h->peer_host, h->peer_port, HEARTH_CONNECT_SECONDS);
+
+		err = fd < 0 ? fd : hearth_join_stream(fd, ticket, i, &streams[i]);
+	}
+	if (!err)
+		err = hearth_send_welcome(c, &no_port);
+	if (!err)
+		return HEARTH_EXIT_OK;
+	snprintf(text, sizeof(text), "port %u of %s cannot be reached from the other end: %s",
+		 h->peer_port, h->peer_host, strerror(-err));
+	return refuse(c, HEARTH_EXIT_CONNECT, text);
+}
+
+/* A hello that is understood: who is admitted gets streams and a job. */
+static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hello *h,
+				     const struct hearth_admission *a)
 {
 	struct hearth_stream *streams[HEARTH_MAX_STREAMS] = { 0 };
+	struct hearth_terms terms = { .base_fd = -1 };
+	struct hearth_ticket ticket;
+	enum hearth_exit code;
+	char text[512] = "";
+
+	if (hearth_names_receive(c, h->nr_names, &h->names))
+		return refuse(c, HEARTH_EXIT_PROTOCOL, "the list of files did not arrive whole");
+	if (a && a->admit(a->ctx, h, &terms, text, sizeof(text)))
+		return refuse(c, h->peer_host ? HEARTH_EXIT_CONNECT : HEARTH_EXIT_PLACE,
+			      *text ? text : "the far end cannot serve this");
+	memcpy(ticket.key, h->key, sizeof(ticket.key));
+	ticket.session = h->session;
+	ticket.seal = (enum hearth_seal_mode)h->opt.seal;
+	code = h->peer_host ? join_peer(c, h, &ticket, streams)
+			    : take_streams(c, h, &ticket, streams);
+	if (code == HEARTH_EXIT_OK)
+		code = run_job(c, h, &terms, streams);
+	for (uint32_t i = 0; i < h->nr_streams; i++)
+		if (streams[i])
+			streams[i]->ops->free(streams[i]);
+	return code;
+}
+
+static enum hearth_exit serve(struct hearth_control *c, const struct hearth_admission *a)
+{
 	struct hearth_hello h;
 	enum hearth_exit code;
 	char text[128];
@@ -104,17 +155,12 @@ static enum hearth_exit serve(struct hearth_control *c)
 	if (err)
 		return refuse(c, HEARTH_EXIT_PROTOCOL,
 			      "the far end did not understand the first message");
-	err = hearth_names_receive(c, h.nr_names, &h.names);
-	code = err ? refuse(c, HEARTH_EXIT_PROTOCOL, "the list of files did not arrive whole")
-		   : take_streams(c, &h, streams);
-	for (uint32_t i = 0; i < h.nr_streams; i++)
-		if (streams[i])
-			streams[i]->ops->free(streams[i]);
+	code = serve_client(c, &h, a);
 	hearth_hello_exit(&h);
 	return code;
 }
 
-enum hearth_exit hearth_serve(int in_fd, int out_fd)
+enum hearth_exit hearth_serve(int in_fd, int out_fd, const struct hearth_admission *a)
 {
 	struct hearth_control c;
 	enum hearth_exit code;
@@ -122,7 +168,7 @@ enum hearth_exit hearth_serve(int in_fd, int out_fd)
 	if (hearth_control_init(&c, in_fd, out_fd))
 		return HEARTH_EXIT_SYSTEM;
 	c.timeout_s = 60;
-	code = serve(&c);
+	code = serve(&c, a);
 	hearth_control_exit(&c);
 	return code;
 }

@@ -5,7 +5,21 @@
 
 #include <hearth/mover.h>
 
-/* Serves one job whose client is at the other side of the descriptors. */
-enum hearth_exit hearth_serve(int in_fd, int out_fd);
+#include "session.h"
+
+/* What a daemon binds a job to. */
+struct hearth_terms {
+	int base_fd; /* paths start here; -1: they are what they are */
+};
+
+/* Looks at a client's first message, and changes it. 0, or -errno with the reason in @text. */
+struct hearth_admission {
+	int (*admit)(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
+		     size_t size);
+	void *ctx;
+};
+
+/* Serves one job whose client is at the other side of the descriptors; @a may be NULL. */
+enum hearth_exit hearth_serve(int in_fd, int out_fd, const struct hearth_admission *a);
 
 #endif

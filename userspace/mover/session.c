@@ -57,6 +57,7 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 {
 	hearth_put_u32(w, o->flags);
 	hearth_put_u8(w, o->fsync);
+	hearth_put_u8(w, o->seal);
 	hearth_put_u8(w, o->compress_level);
 	hearth_put_u32(w, o->block_bytes);
 	hearth_put_u32(w, o->timeout_s);
@@ -77,6 +78,7 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 	hearth_options_init(o);
 	o->flags = hearth_get_u32(r);
 	o->fsync = hearth_get_u8(r);
+	o->seal = hearth_get_u8(r);
 	o->compress_level = hearth_get_u8(r);
 	o->block_bytes = hearth_get_u32(r);
 	o->timeout_s = hearth_get_u32(r);
@@ -125,6 +127,9 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 	hearth_put_u16(&w, h->port_high);
 	hearth_put_u64(&w, h->session);
 	hearth_put_bytes(&w, h->key, sizeof(h->key));
+	hearth_put_u8(&w, h->is_third_party);
+	hearth_put_u16(&w, h->peer_port);
+	put_text(&w, h->peer_host);
 	put_options(&w, &h->opt);
 	hearth_put_varint(&w, h->nr_paths);
 	for (uint32_t i = 0; i < h->nr_paths; i++)
@@ -146,7 +151,8 @@ static bool options_are_valid(const struct hearth_hello *h)
 
 	if (hearth_chmod_parse(o->chmod, &chmod) || !o->bytes_per_s ||
 	    (o->suffix && (strchr(o->suffix, '/') || strlen(o->suffix) > HEARTH_SUFFIX_MAX)) ||
-	    o->compress_level > HEARTH_MAX_COMPRESS_LEVEL || h->nr_names > HEARTH_MAX_NAMES)
+	    o->seal >= HEARTH_NR_SEALS || o->compress_level > HEARTH_MAX_COMPRESS_LEVEL ||
+	    h->nr_names > HEARTH_MAX_NAMES)
 		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
 	       o->block_bytes >= HEARTH_BLOCK_MIN_PAYLOAD &&
@@ -182,6 +188,7 @@ static int get_paths(struct hearth_reader *r, struct hearth_hello *h)
 int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 {
 	struct hearth_reader r = hearth_reader_of(f->body, f->len);
+	uint8_t third;
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -196,13 +203,21 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 	ret->port_high = hearth_get_u16(&r);
 	ret->session = hearth_get_u64(&r);
 	hearth_get_copy(&r, ret->key, sizeof(ret->key));
-	err = get_options(&r, &ret->opt);
+	third = hearth_get_u8(&r);
+	ret->is_third_party = third;
+	ret->peer_port = hearth_get_u16(&r);
+	hearth_options_init(&ret->opt);
+	err = get_text(&r, &ret->peer_host);
+	if (!err)
+		err = get_options(&r, &ret->opt);
 	if (!err)
 		err = get_paths(&r, ret);
 	if (!err)
 		err = get_rules(&r, &ret->filter);
 	ret->nr_names = hearth_get_u32(&r);
-	if (!err && (r.is_bad || hearth_reader_left(&r) || !options_are_valid(ret)))
+	if (!err &&
+	    (r.is_bad || hearth_reader_left(&r) || third > 1 || (ret->peer_host && !third) ||
+	     !ret->peer_host != !ret->peer_port || !options_are_valid(ret)))
 		err = -EPROTO;
 	if (err)
 		hearth_hello_exit(ret);
@@ -216,6 +231,8 @@ void hearth_hello_exit(struct hearth_hello *h)
 	free(h->paths);
 	hearth_filter_exit(&h->filter);
 	hearth_names_exit(&h->names);
+	free(h->peer_host);
+	h->peer_host = NULL;
 	free(h->opt.chmod);
 	free(h->opt.suffix);
 	free(h->opt.link_dest);
@@ -256,6 +273,14 @@ int hearth_parse_welcome(const struct hearth_frame *f, struct hearth_welcome *re
 	return 0;
 }
 
+int hearth_ticket_init(struct hearth_ticket *t, uint8_t seal)
+{
+	int ret = hearth_random_bytes(&t->session, sizeof(t->session));
+
+	t->seal = (enum hearth_seal_mode)seal;
+	return ret ? ret : hearth_random_bytes(t->key, sizeof(t->key));
+}
+
 static void mac(const struct hearth_ticket *t, const char side[6], const uint8_t proof[PROOF_BYTES],
 		uint8_t ret[HEARTH_MAC_BYTES])
 {
@@ -278,7 +303,8 @@ static void put_proof(uint8_t proof[PROOF_BYTES], uint64_t session, uint32_t str
 	hearth_put_bytes(&w, client_nonce, HEARTH_NONCE_BYTES);
 }
 
-int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream)
+int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream,
+			   uint8_t ret_seal_key[HEARTH_MAC_BYTES])
 {
 	uint8_t greeting[4 + HEARTH_NONCE_BYTES], nonce[HEARTH_NONCE_BYTES], proof[PROOF_BYTES];
 	uint8_t answer[8 + 4 + HEARTH_NONCE_BYTES + HEARTH_MAC_BYTES], theirs[HEARTH_MAC_BYTES],
@@ -305,11 +331,12 @@ int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t,
 	if (ret)
 		return ret;
 	mac(t, "server", proof, ours);
+	mac(t, "sealed", proof, ret_seal_key);
 	return CRYPTO_memcmp(ours, theirs, sizeof(ours)) ? -EACCES : 0;
 }
 
 int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_streams,
-			   uint32_t *ret_stream)
+			   uint32_t *ret_stream, uint8_t ret_seal_key[HEARTH_MAC_BYTES])
 {
 	uint8_t greeting[4 + HEARTH_NONCE_BYTES], nonce[HEARTH_NONCE_BYTES], proof[PROOF_BYTES];
 	uint8_t answer[8 + 4 + HEARTH_NONCE_BYTES + HEARTH_MAC_BYTES], theirs[HEARTH_MAC_BYTES],
@@ -338,6 +365,7 @@ int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_st
 	    stream >= nr_streams)
 		return -EACCES;
 	mac(t, "server", proof, ours);
+	mac(t, "sealed", proof, ret_seal_key);
 	*ret_stream = stream;
 	return hearth_write_all(fd, ours, sizeof(ours));
 }

@@ -11,6 +11,7 @@
  *   client -> server  u64 session, u32 stream, nonce C, HMAC(key, "client" session stream S C)
  *   server -> client  HMAC(key, "server" session stream S C)
  *
+ * The key that seals the blocks of a stream is HMAC(key, "sealed" session stream S C).
  * HMAC is HMAC-SHA-256. Nonces are 32 random bytes; the key never leaves the
  * ssh connection. Whatever else connects to the port is closed.
  */
@@ -42,6 +43,9 @@ struct hearth_hello {
 	uint16_t port_high;
 	uint64_t session;
 	uint8_t key[HEARTH_KEY_BYTES];
+	bool is_third_party; /* the streams join two servers; the key is @key in any case */
+	uint16_t peer_port; /* and this one connects to the other, */
+	char *peer_host; /* or opens a port: NULL */
 	struct hearth_options opt;
 	uint32_t nr_paths;
 	char **paths;
@@ -71,15 +75,29 @@ int hearth_parse_welcome(const struct hearth_frame *f, struct hearth_welcome *re
 struct hearth_ticket {
 	uint64_t session;
 	uint8_t key[HEARTH_KEY_BYTES];
+	enum hearth_seal_mode seal;
 };
 
-/* Both return 0, -EACCES if the peer does not know the key, or -errno. */
-int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream);
+/* A new session with a new key. 0 or -errno. */
+int hearth_ticket_init(struct hearth_ticket *t, uint8_t seal);
+
+/*
+ * Both return 0, -EACCES if the peer does not know the key, or -errno; and the key that seals this
+ * stream.
+ */
+int hearth_prove_as_client(int in_fd, int out_fd, const struct hearth_ticket *t, uint32_t stream,
+			   uint8_t ret_seal_key[HEARTH_MAC_BYTES]);
 int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_streams,
-			   uint32_t *ret_stream);
+			   uint32_t *ret_stream, uint8_t ret_seal_key[HEARTH_MAC_BYTES]);
 
 /* A listening socket on a free port of the range, IPv6 and IPv4. The descriptor or -errno. */
 int hearth_listen(uint16_t port_low, uint16_t port_high, uint16_t *ret_port);
+
+#define HEARTH_CONNECT_SECONDS 10
+
+/* Proves a connection to be stream @i of the session and makes it one; takes over @fd. */
+int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
+		       struct hearth_stream **ret);
 
 /* Connects within @timeout_s. The descriptor or -errno. */
 int hearth_connect(const char *host, uint16_t port, int timeout_s);

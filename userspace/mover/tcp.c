@@ -2,11 +2,13 @@
 /* Streams over TCP, or over the pipes of a helper program. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "../common/io.h"
+#include "seal.h"
 #include "transport.h"
 
 /* Shorter payloads are not worth it. */
@@ -18,6 +20,7 @@ struct tcp_stream {
 	int out_fd;
 	ZSTD_CCtx *packer;
 	ZSTD_DCtx *unpacker;
+	struct hearth_seal seal;
 	uint8_t *packed; /* a payload on its way in or out */
 };
 
@@ -66,26 +69,65 @@ static int unpack(struct tcp_stream *t, struct hearth_block *b)
 	return 0;
 }
 
-static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
+/* The pieces of a block as they travel: head, payload, trailer. */
+static void lay_out(struct tcp_stream *t, struct hearth_block *b, struct iovec iov[3])
 {
-	struct tcp_stream *t = tcp_of(s);
-	struct iovec iov[3];
-	int ret;
-
-	pack(t, b);
 	iov[0] = (struct iovec){ b->head, hearth_block_head_bytes(b) };
 	iov[1] = b->packed ? (struct iovec){ t->packed, b->packed }
 			   : (struct iovec){ b->data, b->len };
 	iov[2] = (struct iovec){ b->trailer, sizeof(b->trailer) };
-	s->wire_bytes += iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
-	ret = hearth_writev_all(t->out_fd, iov, 3);
+}
+
+static void count_wire(struct tcp_stream *t, const struct iovec *iov, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		t->stream.wire_bytes += iov[i].iov_len;
+}
+
+static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
+{
+	struct tcp_stream *t = tcp_of(s);
+	uint8_t tag[HEARTH_SEAL_TAG_BYTES];
+	struct iovec iov[4];
+	int nr = 3, ret = 0;
+
+	pack(t, b);
+	lay_out(t, b, iov);
+	if (t->seal.mode != HEARTH_SEAL_NONE) {
+		ret = hearth_seal_close(&t->seal, iov, 3, tag);
+		iov[nr++] = (struct iovec){ tag, sizeof(tag) };
+	}
+	count_wire(t, iov, nr);
+	if (!ret)
+		ret = hearth_writev_all(t->out_fd, iov, nr);
 	hearth_pool_put(b);
+	return ret;
+}
+
+/* Header and table are there; the rest of the block follows. */
+static int recv_rest(struct tcp_stream *t, struct hearth_block *b)
+{
+	uint8_t tag[HEARTH_SEAL_TAG_BYTES];
+	struct iovec iov[4], parts[3];
+	int nr = 3, ret;
+
+	lay_out(t, b, parts);
+	memcpy(iov, parts, sizeof(parts));
+	iov[0].iov_base = b->head + HEARTH_BLOCK_HEADER_BYTES;
+	iov[0].iov_len -= HEARTH_BLOCK_HEADER_BYTES;
+	if (t->seal.mode != HEARTH_SEAL_NONE)
+		iov[nr++] = (struct iovec){ tag, sizeof(tag) };
+	count_wire(t, iov, nr);
+	ret = hearth_readv_all(t->in_fd, iov, nr);
+	if (!ret && t->seal.mode != HEARTH_SEAL_NONE)
+		ret = hearth_seal_open(&t->seal, parts, 3, tag);
+	if (!ret && b->packed)
+		ret = unpack(t, b);
 	return ret;
 }
 
 static int recv_block(struct tcp_stream *t, struct hearth_block *b)
 {
-	struct iovec iov[3];
 	int ret = hearth_read_all(t->in_fd, b->head, HEARTH_BLOCK_HEADER_BYTES);
 
 	if (ret)
@@ -95,16 +137,8 @@ static int recv_block(struct tcp_stream *t, struct hearth_block *b)
 		return ret;
 	if (b->packed && !packing_room(t, b))
 		return -ENOMEM;
-	iov[0].iov_base = b->head + HEARTH_BLOCK_HEADER_BYTES;
-	iov[0].iov_len = hearth_block_head_bytes(b) - HEARTH_BLOCK_HEADER_BYTES;
-	iov[1] = b->packed ? (struct iovec){ t->packed, b->packed }
-			   : (struct iovec){ b->data, b->len };
-	iov[2] = (struct iovec){ b->trailer, sizeof(b->trailer) };
-	t->stream.wire_bytes +=
-		HEARTH_BLOCK_HEADER_BYTES + iov[0].iov_len + iov[1].iov_len + iov[2].iov_len;
-	ret = hearth_readv_all(t->in_fd, iov, 3);
-	if (!ret && b->packed)
-		ret = unpack(t, b);
+	t->stream.wire_bytes += HEARTH_BLOCK_HEADER_BYTES;
+	ret = recv_rest(t, b);
 	if (ret)
 		return ret == -ENODATA ? -ECONNRESET : ret;
 	return hearth_block_parse_table(b);
@@ -150,6 +184,7 @@ static void tcp_free(struct hearth_stream *s)
 	ZSTD_freeCCtx(t->packer);
 	ZSTD_freeDCtx(t->unpacker);
 	free(t->packed);
+	hearth_seal_exit(&t->seal);
 	free(t);
 }
 
@@ -173,4 +208,10 @@ struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 	t->in_fd = in_fd;
 	t->out_fd = out_fd;
 	return &t->stream;
+}
+
+void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,
+			bool is_server)
+{
+	hearth_seal_init(&tcp_of(s)->seal, mode, key, is_server);
 }

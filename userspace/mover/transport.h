@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include <hearth/mover.h>
+
 #include "pool.h"
 
 struct hearth_stream;
@@ -49,6 +51,13 @@ struct hearth_stream {
  *
  */
 struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session);
+
+/*
+ * Protects what goes over a stream of hearth_tcp_stream() from here on, by the key that proving the
+ * stream gave.
+ */
+void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,
+			bool is_server);
 
 /* A stream inside this process; @ret_peer is its other end. 0 or -ENOMEM. */
 int hearth_memory_streams(uint64_t session, struct hearth_stream **ret_near,

@@ -210,6 +210,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	static const char *const fsyncs[] = { "none", "file", "end" };
 	static const char *const integrities[] = { "end", "link" };
 	static const char *const paths[] = { "auto", "direct", "ssh" };
+	static const char *const seals[] = { "none", "mac", "encrypt" };
 	static const char *const stages[] = { "auto", "fused", "split" };
 	uint64_t number = 0;
 	int choice = 0;
@@ -251,6 +252,13 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		is_ok = take_count("compress-level", text, HEARTH_MAX_COMPRESS_LEVEL, &number);
 		cmd->opt.compress_level = (uint8_t)number;
 		return is_ok;
+	case OPT_KEY_FILE:
+		return take_text(&cmd->key_file, text);
+	case OPT_SEAL:
+		choice = choose("seal", text, seals, HEARTH_NR_SEALS);
+		cmd->opt.seal = (uint8_t)choice;
+		hearth_given.has_seal = true;
+		break;
 	case OPT_FSYNC:
 		choice = choose("fsync", text, fsyncs, 3);
 		cmd->opt.fsync = (uint8_t)choice;

@@ -24,6 +24,8 @@ enum {
 	OPT_MAX_DELETE,
 	OPT_BWLIMIT,
 	OPT_COMPRESS_LEVEL,
+	OPT_SEAL,
+	OPT_KEY_FILE,
 	OPT_FSYNC,
 	OPT_INTEGRITY,
 	OPT_BLOCK_SIZE,
@@ -56,6 +58,7 @@ struct hearth_given {
 	int is_from0;
 	bool is_recursive; /* by -r itself, not by -a */
 	bool has_block_size;
+	bool has_seal;
 	char *files_from;
 };
 

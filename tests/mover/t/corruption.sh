@@ -23,3 +23,10 @@ echo "100003 1000000" > flips
 expect 6 "$HEARTHCP" -e ./rsh --hearthd-path="$HEARTHD" --data=ssh --streams=1 big "$HOST:$PWD/never"
 [ ! -e never ] || fail "a damaged file under its final name"
 grep -q "damaged 5 times" err || fail "unclear message: $(cat err)"
+# A sealed block is not asked for again: somebody who changes blocks must not be given further tries.
+echo "3000017 1" > flips
+for seal in mac encrypt; do
+	expect 6 "$HEARTHCP" -e ./rsh --hearthd-path="$HEARTHD" --data=ssh --streams=1 --seal=$seal big "$HOST:$PWD/never"
+	grep -q "a sealed block was changed on the way" err || fail "unclear message: $(cat err)"
+	[ ! -e never ] || fail "a changed file under its final name"
+done

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration of a daemon; hearthd(8) has its form. */
+#ifndef HEARTH_CONFIG_H
+#define HEARTH_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HEARTH_DEFAULT_PORT 7350
+#define HEARTH_MAX_MODULES 256
+
+struct hearth_module {
+	char *name;
+	char *path;
+	char *users; /* separated by blanks; NULL: everybody who has a key */
+	bool is_writable;
+	uid_t uid; /* (uid_t)-1: as the daemon */
+	gid_t gid;
+};
+
+struct hearth_config {
+	uint16_t port;
+	uint16_t data_low; /* 0: any port */
+	uint16_t data_high;
+	uint32_t max_connections;
+	uint64_t memory_bytes; /* the most that a connection's blocks may take */
+	char *keys;
+	bool may_connect; /* to another server, for a copy between the two */
+	uint32_t nr_modules;
+	struct hearth_module *modules;
+};
+
+/* 0, or -errno with what is wrong, and where, in @text. */
+int hearth_config_load(struct hearth_config *c, const char *path, char *text, size_t size);
+void hearth_config_exit(struct hearth_config *c);
+
+const struct hearth_module *hearth_config_find(const struct hearth_config *c, const char *name,
+					       size_t len);
+bool hearth_module_admits(const struct hearth_module *m, const char *user);
+
+#endif

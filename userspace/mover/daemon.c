@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A daemon with modules.
+ *
+ * The parent only listens. A connection is served by a child, which can become
+ * the user that the module names, and whose end takes down nobody else. What a
+ * client calls "module/path" is a path that starts at the module's directory and
+ * cannot leave it (openat2 again, confine.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/io.h"
+#include "config.h"
+#include "confine.h"
+#include "daemon.h"
+#include "server.h"
+#include "tls.h"
+
+#define HANDSHAKE_SECONDS 10
+
+struct daemon {
+	struct hearth_config config;
+	struct hearth_keys keys;
+	int listen_fd;
+	int signal_fd;
+	uint32_t nr_children;
+};
+
+/* Log lines go to standard error, where systemd collects them. */
+static void tell(const char *user, const char *text, const char *detail)
+{
+	fprintf(stderr, "hearthd: %s%s%s%s%s\n", user, *user ? ": " : "", text, *detail ? ": " : "",
+		detail);
+}
+
+static int refuse(char *text, size_t size, const char *what, const char *name)
+{
+	snprintf(text, size, "%s: %s", name, what);
+	return -EACCES;
+}
+
+/* Takes "module/" off the path; the module, or NULL. */
+static const struct hearth_module *split_module(const struct hearth_config *c, char *path)
+{
+	size_t skipped = strspn(path, "/"), len = strcspn(path + skipped, "/");
+	const struct hearth_module *m = hearth_config_find(c, path + skipped, len);
+
+	if (m)
+		memmove(path, path + skipped + len, strlen(path + skipped + len) + 1);
+	return m;
+}
+
+/* An empty path is the module's directory: what is in it, as with a slash at the end. */
+static int keep_path(char **path)
+{
+	char *kept = *path + strspn(*path, "/"), *copy = strdup(*kept ? kept : "./");
+
+	if (!copy)
+		return -ENOMEM;
+	free(*path);
+	*path = copy;
+	return 0;
+}
+
+/* Jobs under way end with the daemon; the same commands continue them. */
+static void die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static int become(const struct hearth_module *m)
+{
+	if (m->gid != (gid_t)-1 && getegid() != m->gid &&
+	    (setgroups(1, &m->gid) || setresgid(m->gid, m->gid, m->gid)))
+		return -errno;
+	if (m->uid != (uid_t)-1 && geteuid() != m->uid && setresuid(m->uid, m->uid, m->uid))
+		return -errno;
+	die_with_parent(); /* which a change of user takes back */
+	return 0;
+}
+
+static int check_rights(const struct hearth_module *m, const char *user,
+			const struct hearth_hello *h, char *text, size_t size)
+{
+	bool writes = h->direction == HEARTH_SERVER_RECEIVES || h->opt.flags & HEARTH_REMOVE_SOURCE;
+
+	if (!hearth_module_admits(m, user))
+		return refuse(text, size, "this module is not for this user", m->name);
+	if (writes && !m->is_writable)
+		return refuse(text, size, "this module is read-only", m->name);
+	if (h->direction == HEARTH_SERVER_SENDS && h->opt.flags & HEARTH_COPY_LINKS)
+		return refuse(text, size, "symlinks could lead out of the module", "--copy-links");
+	if (h->opt.link_dest && *h->opt.link_dest == '/')
+		return refuse(text, size, "with a daemon it must be relative", "--link-dest");
+	return 0;
+}
+
+struct guest {
+	const struct daemon *daemon;
+	struct hearth_tls *tls;
+	int base_fd;
+};
+
+/* Which module the job is for, whether it may, and what it is bound to. */
+static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
+		 size_t size)
+{
+	struct guest *g = ctx;
+	const struct hearth_config *c = &g->daemon->config;
+	const struct hearth_module *m = NULL;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < h->nr_paths && !ret; i++) {
+		const struct hearth_module *own = split_module(c, h->paths[i]);
+
+		if (!own || (m && own != m))
+			return refuse(text, size, "there is no such module", h->paths[i]);
+		m = own;
+		ret = keep_path(&h->paths[i]);
+	}
+	if (!ret && h->peer_host && !c->may_connect)
+		return refuse(text, size,
+			      "this daemon connects to nobody; see third-party in hearthd(8)",
+			      h->peer_host);
+	if (!ret)
+		ret = check_rights(m, g->tls->user, h, text, size);
+	if (ret)
+		return ret;
+	g->base_fd = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (g->base_fd < 0)
+		return refuse(text, size, "the module's directory cannot be opened", m->name);
+	if (become(m))
+		return refuse(text, size, "the daemon may not become the module's user", m->name);
+	if (h->opt.memory_bytes > c->memory_bytes)
+		h->opt.memory_bytes = c->memory_bytes;
+	h->port_low = c->data_low;
+	h->port_high = c->data_high;
+	terms->base_fd = g->base_fd;
+	tell(g->tls->user, h->direction == HEARTH_SERVER_SENDS ? "reads from" : "writes to",
+	     m->name);
+	if (!h->is_third_party)
+		memcpy(h->key, g->tls->exported, sizeof(h->key));
+	return 0;
+}
+
+static int serve(const struct daemon *d, int fd)
+{
+	struct hearth_tls tls;
+	struct guest g = { .daemon = d, .tls = &tls, .base_fd = -1 };
+	const struct hearth_admission admission = { admit, &g };
+	enum hearth_exit code;
+	int err = hearth_tls_accept(&tls, fd, &d->keys, HANDSHAKE_SECONDS);
+
+	if (err) {
+		tell("", "a connection was not admitted",
+		     err == -EACCES ? "no known key" : strerror(-err));
+		return HEARTH_EXIT_CONNECT;
+	}
+	code = hearth_serve(tls.fd, tls.fd, &admission);
+	hearth_close(&g.base_fd);
+	hearth_tls_close(&tls);
+	return code;
+}
+
+/* The child has nothing of the parent's but its configuration. */
+static void run_child(struct daemon *d, int fd)
+{
+	sigset_t none;
+
+	die_with_parent();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	hearth_close(&d->listen_fd);
+	hearth_close(&d->signal_fd);
+	_exit(serve(d, fd));
+}
+
+static void take_connection(struct daemon *d)
+{
+	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC), on = 1;
+	pid_t pid;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (d->nr_children == d->config.max_connections) {
+		tell("", "a connection was turned away", "max-connections is reached");
+		close(fd);
+		return;
+	}
+	pid = fork();
+	if (!pid)
+		run_child(d, fd);
+	if (pid > 0)
+		d->nr_children++;
+	else
+		tell("", "no process for a connection", strerror(errno));
+	close(fd);
+}
+
+/* True until it is time to stop. */
+static bool take_signal(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	if (read(d->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return true;
+	if (info.ssi_signo != SIGCHLD)
+		return false;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		d->nr_children--;
+	return true;
+}
+
+static void run(struct daemon *d)
+{
+	struct pollfd fds[] = { { .fd = d->listen_fd, .events = POLLIN },
+				{ .fd = d->signal_fd, .events = POLLIN } };
+	bool goes_on = true;
+
+	while (goes_on) {
+		poll(fds, 2, -1);
+		if (fds[1].revents)
+			goes_on = take_signal(d);
+		else if (fds[0].revents)
+			take_connection(d);
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+enum hearth_exit hearth_daemon(const char *config_path)
+{
+	struct daemon d = { .listen_fd = -1, .signal_fd = -1 };
+	enum hearth_exit code = HEARTH_EXIT_OK;
+	uint16_t port = 0;
+	char text[512];
+
+	if (hearth_config_load(&d.config, config_path, text, sizeof(text)) ||
+	    hearth_keys_load(&d.keys, d.config.keys, text, sizeof(text))) {
+		tell("", text, "");
+		hearth_config_exit(&d.config);
+		return HEARTH_EXIT_USAGE;
+	}
+	d.listen_fd = hearth_listen(d.config.port, d.config.port, &port);
+	d.signal_fd = open_signals();
+	if (d.listen_fd < 0 || d.signal_fd < 0) {
+		snprintf(text, sizeof(text), "port %u", d.config.port);
+		tell("", text, strerror(d.listen_fd < 0 ? -d.listen_fd : errno));
+		code = HEARTH_EXIT_CONNECT;
+	} else {
+		snprintf(text, sizeof(text), "%u modules on port %u", d.config.nr_modules, port);
+		tell("", text, "");
+		run(&d);
+	}
+	hearth_close(&d.listen_fd);
+	hearth_close(&d.signal_fd);
+	hearth_keys_exit(&d.keys);
+	hearth_config_exit(&d.config);
+	return code;
+}

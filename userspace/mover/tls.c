@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The control channel of a daemon: TLS 1.3 with a pre-shared key. */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../common/io.h"
+#include "tls.h"
+
+#define CIPHER "TLS_AES_256_GCM_SHA384"
+#define EXPORT_LABEL "EXPORTER-hearth-streams"
+#define BUFFER_BYTES 16384
+
+static const unsigned char cipher_id[] = { 0x13, 0x02 };
+
+/* A key in the form in which OpenSSL takes external PSKs. */
+static SSL_SESSION *session_of(SSL *ssl, const struct hearth_secret *secret)
+{
+	SSL_SESSION *session = SSL_SESSION_new();
+
+	if (session && SSL_SESSION_set1_master_key(session, secret->bytes, sizeof(secret->bytes)) &&
+	    SSL_SESSION_set_cipher(session, SSL_CIPHER_find(ssl, cipher_id)) &&
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION))
+		return session;
+	SSL_SESSION_free(session);
+	return NULL;
+}
+
+static int use_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_len,
+		   SSL_SESSION **ret)
+{
+	const struct hearth_tls *t = SSL_get_app_data(ssl);
+	const struct hearth_secret *secret = t->secret;
+
+	(void)md;
+	*ret = session_of(ssl, secret);
+	*id = (const unsigned char *)secret->user;
+	*id_len = strlen(secret->user);
+	return !!*ret;
+}
+
+/* Who is unknown gets no session, and the handshake fails for want of a certificate. */
+static int find_key(SSL *ssl, const unsigned char *id, size_t len, SSL_SESSION **ret)
+{
+	struct hearth_tls *t = SSL_get_app_data(ssl);
+	const struct hearth_secret *secret =
+		len ? hearth_keys_find(t->keys, (const char *)id, len) : NULL;
+
+	*ret = secret ? session_of(ssl, secret) : NULL;
+	if (*ret)
+		memcpy(t->user, secret->user, sizeof(t->user));
+	return 1;
+}
+
+static SSL_CTX *make_context(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+	if (!ctx)
+		return NULL;
+	SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+	SSL_CTX_set_ciphersuites(ctx, CIPHER);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 0);
+	/* A server that shows a certificate instead of knowing the key is refused. */
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return ctx;
+}
+
+static void set_timeout(int fd, int seconds)
+{
+	struct timeval tv = { .tv_sec = seconds };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
+/* One side of the traffic: bytes that were read and are still to be written. */
+struct flow {
+	uint8_t buf[BUFFER_BYTES];
+	size_t len;
+	size_t done;
+	bool is_ended;
+};
+
+static bool is_retry(SSL *ssl, int ret)
+{
+	int why = SSL_get_error(ssl, ret);
+
+	return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+}
+
+/* From the network inwards; true if anything moved. */
+static bool move_in(struct hearth_tls *t, struct flow *f)
+{
+	bool moved = false;
+
+	if (!f->len && !f->is_ended) {
+		int got = SSL_read(t->ssl, f->buf, sizeof(f->buf));
+
+		if (got > 0)
+			f->len = (size_t)got;
+		else
+			f->is_ended = !is_retry(t->ssl, got);
+		moved = got > 0 || f->is_ended;
+		ERR_clear_error();
+	}
+	if (f->len > f->done) {
+		ssize_t put = send(t->inner_fd, f->buf + f->done, f->len - f->done, MSG_NOSIGNAL);
+
+		if (put > 0)
+			f->done += (size_t)put;
+		else if (put < 0 && errno != EAGAIN && errno != EINTR)
+			f->done = f->len;
+		moved |= put > 0;
+	}
+	if (f->done == f->len)
+		f->len = f->done = 0;
+	return moved;
+}
+
+static bool move_out(struct hearth_tls *t, struct flow *f)
+{
+	bool moved = false;
+
+	if (!f->len && !f->is_ended) {
+		ssize_t got = read(t->inner_fd, f->buf, sizeof(f->buf));
+
+		if (got > 0)
+			f->len = (size_t)got;
+		else
+			f->is_ended = !got || (errno != EAGAIN && errno != EINTR);
+		moved = got > 0 || f->is_ended;
+	}
+	if (f->len > f->done) {
+		int put = SSL_write(t->ssl, f->buf + f->done, (int)(f->len - f->done));
+
+		if (put > 0)
+			f->done += (size_t)put;
+		else if (!is_retry(t->ssl, put))
+			f->done = f->len; /* nobody is there any more */
+		moved |= put > 0;
+		ERR_clear_error();
+	}
+	if (f->done == f->len)
+		f->len = f->done = 0;
+	return moved;
+}
+
+static void await(struct hearth_tls *t, const struct flow *in, const struct flow *out)
+{
+	struct pollfd fds[] = { { .fd = t->net_fd }, { .fd = t->inner_fd } };
+
+	fds[0].events = (short)((in->len ? 0 : POLLIN) | (SSL_want_write(t->ssl) ? POLLOUT : 0));
+	fds[1].events = (short)((out->len ? 0 : POLLIN) | (in->len ? POLLOUT : 0));
+	/* Ended sides would only report that again. */
+	if (in->is_ended)
+		fds[0].fd = -1;
+	if (out->is_ended)
+		fds[1].fd = -1;
+	poll(fds, 2, -1);
+}
+
+static void *relay(void *arg)
+{
+	struct hearth_tls *t = arg;
+	struct flow in = { .len = 0 }, out = { .len = 0 };
+
+	while (!(out.is_ended && !out.len) && !(in.is_ended && !in.len)) {
+		bool moved = move_in(t, &in);
+
+		moved |= move_out(t, &out);
+		if (!moved)
+			await(t, &in, &out);
+	}
+	SSL_shutdown(t->ssl);
+	shutdown(t->net_fd, SHUT_WR);
+	shutdown(t->inner_fd, SHUT_RDWR);
+	return NULL;
+}
+
+static int start_relay(struct hearth_tls *t)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	t->fd = pair[0];
+	t->inner_fd = pair[1];
+	fcntl(t->net_fd, F_SETFL, fcntl(t->net_fd, F_GETFL) | O_NONBLOCK);
+	fcntl(t->inner_fd, F_SETFL, fcntl(t->inner_fd, F_GETFL) | O_NONBLOCK);
+	return -pthread_create(&t->thread, NULL, relay, t);
+}
+
+static void drop(struct hearth_tls *t)
+{
+	SSL_free(t->ssl);
+	t->ssl = NULL;
+	hearth_close(&t->fd);
+	hearth_close(&t->inner_fd);
+	hearth_close(&t->net_fd);
+	OPENSSL_cleanse(t->exported, sizeof(t->exported));
+}
+
+static int begin(struct hearth_tls *t, int fd, int timeout_s)
+{
+	SSL_CTX *ctx = make_context();
+
+	memset(t, 0, sizeof(*t));
+	t->net_fd = fd;
+	t->inner_fd = -1;
+	t->fd = -1;
+	set_timeout(fd, timeout_s);
+	if (ctx) {
+		SSL_CTX_set_psk_use_session_callback(ctx, use_key);
+		SSL_CTX_set_psk_find_session_callback(ctx, find_key);
+		t->ssl = SSL_new(ctx);
+	}
+	SSL_CTX_free(ctx);
+	if (t->ssl && SSL_set_app_data(t->ssl, t) && SSL_set_fd(t->ssl, fd))
+		return 0;
+	drop(t);
+	return -ENOMEM;
+}
+
+/* @ret: what SSL_connect() or SSL_accept() said. Only a handshake with the key counts. */
+static int complete(struct hearth_tls *t, int ret)
+{
+	bool is_lost = ret != 1 && SSL_get_error(t->ssl, ret) != SSL_ERROR_SSL;
+	int err = is_lost ? -ECONNRESET : -EACCES;
+
+	ERR_clear_error();
+	if (ret == 1 && SSL_session_reused(t->ssl) &&
+	    SSL_export_keying_material(t->ssl, t->exported, sizeof(t->exported), EXPORT_LABEL,
+				       strlen(EXPORT_LABEL), NULL, 0, 0) == 1) {
+		set_timeout(t->net_fd, 0);
+		err = start_relay(t);
+	}
+	if (err)
+		drop(t);
+	return err;
+}
+
+int hearth_tls_connect(struct hearth_tls *t, int fd, const struct hearth_secret *secret,
+		       int timeout_s)
+{
+	int ret = begin(t, fd, timeout_s);
+
+	if (ret)
+		return ret;
+	t->secret = secret;
+	return complete(t, SSL_connect(t->ssl));
+}
+
+int hearth_tls_accept(struct hearth_tls *t, int fd, const struct hearth_keys *keys, int timeout_s)
+{
+	int ret = begin(t, fd, timeout_s);
+
+	if (ret)
+		return ret;
+	t->keys = keys;
+	SSL_set_session_id_context(t->ssl, (const unsigned char *)"hearth", 6);
+	return complete(t, SSL_accept(t->ssl));
+}
+
+void hearth_tls_close(struct hearth_tls *t)
+{
+	if (!t->ssl)
+		return;
+	shutdown(t->fd, SHUT_WR);
+	pthread_join(t->thread, NULL);
+	drop(t);
+}
