@@ -62,7 +62,7 @@ static int make_cache(struct hearth_dev *hdev)
 		.stripe_bytes	= hdev->params.stripe_bytes,
 		.ahead_bytes	= hdev->params.ahead_bytes,
 		.dirty_bytes	= hearth_params_dirty(&hdev->params),
-		.nr_frames	= hdev->share_pages,
+		.nr_pages	= hdev->share_pages,
 	};
 
 	hdev->cache = hearth_cache_alloc(&params);

@@ -172,6 +172,16 @@ static u64 get_limit_frames(const struct hearth_cache *cache, int nid)
 	return hearth_cache_limit(cache, nid);
 }
 
+static u64 get_metadata_bytes(const struct hearth_cache *cache, int nid)
+{
+	return hearth_cache_metadata(cache, nid);
+}
+
+static u64 get_memory_bytes(const struct hearth_cache *cache, int nid)
+{
+	return hearth_cache_memory(cache, nid);
+}
+
 #define NODE_ATTR(_name)						\
 	static struct node_attr node_attr_##_name = {			\
 		.attr = { .name = #_name, .mode = 0444 },		\
@@ -197,6 +207,8 @@ NODE_COUNTER(cleaned, HEARTH_CLEANED);
 NODE_ATTR(frames);
 NODE_ATTR(dirty_frames);
 NODE_ATTR(limit_frames);
+NODE_ATTR(metadata_bytes);
+NODE_ATTR(memory_bytes);
 
 static struct attribute *node_attrs[] = {
 	&node_attr_hits.attr,
@@ -211,6 +223,8 @@ static struct attribute *node_attrs[] = {
 	&node_attr_frames.attr,
 	&node_attr_dirty_frames.attr,
 	&node_attr_limit_frames.attr,
+	&node_attr_metadata_bytes.attr,
+	&node_attr_memory_bytes.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(node);

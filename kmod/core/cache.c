@@ -102,13 +102,13 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	spin_lock_init(&cache->range_lock);
 	INIT_LIST_HEAD(&cache->ranges);
 	hearth_flush_init(&cache->flush);
-	map_stripes(cache, p->nr_frames);
+	map_stripes(cache, p->nr_pages);
 
 	cache->pools = kcalloc(nr_node_ids, sizeof(*cache->pools), GFP_KERNEL);
 	cache->counters = __alloc_percpu(sizeof(u64) * HEARTH_NR_COUNTERS *
 					 nr_node_ids, sizeof(u64));
 	if (!cache->pools || !cache->counters ||
-	    alloc_pools(cache, p->nr_frames)) {
+	    alloc_pools(cache, p->nr_pages)) {
 		hearth_cache_free(cache);
 		return NULL;
 	}
@@ -236,8 +236,28 @@ unsigned long hearth_cache_frames(const struct hearth_cache *cache, int nid)
 	return nr;
 }
 
-/* How many frames may live on a node. */
+/* Pages that frames and metadata may take of a node. */
 unsigned long hearth_cache_limit(const struct hearth_cache *cache, int nid)
 {
-	return cache->pools[nid] ? cache->pools[nid]->max_pages : 0;
+	return cache->pools[nid] ? READ_ONCE(cache->pools[nid]->limit) : 0;
+}
+
+/* Bytes that the cache takes of a node beside the frames' pages. */
+u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid)
+{
+	return cache->pools[nid] ? hearth_pool_metadata(cache->pools[nid]) : 0;
+}
+
+/* Bytes that the cache takes of a node in all. */
+u64 hearth_cache_memory(const struct hearth_cache *cache, int nid)
+{
+	struct hearth_pool *pool = cache->pools[nid];
+	u64 bytes;
+
+	if (!pool)
+		return 0;
+	spin_lock(&pool->lock);
+	bytes = (u64)pool->nr_pages * PAGE_SIZE + hearth_pool_metadata(pool);
+	spin_unlock(&pool->lock);
+	return bytes;
 }

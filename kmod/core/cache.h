@@ -111,7 +111,8 @@ struct hearth_cache_ops {
  * @stripe_bytes: length of a stripe, a power of two, at least 64 KiB
  * @ahead_bytes: the largest readahead window, see hearth_cache_set_ahead()
  * @dirty_bytes: the hard watermark, see hearth_cache_set_dirty()
- * @nr_frames: by node id: how many frames may live there; 0 for none
+ * @nr_pages: by node id: the memory that the cache may take there, frames and
+ *	metadata; 0 for none
  * @priv: the owner's, see &hearth_cache.priv
  */
 struct hearth_cache_params {
@@ -124,7 +125,7 @@ struct hearth_cache_params {
 	u64 stripe_bytes;
 	u64 ahead_bytes;
 	u64 dirty_bytes;
-	const unsigned long *nr_frames;
+	const unsigned long *nr_pages;
 };
 
 /**
@@ -331,6 +332,8 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 {
 	return READ_ONCE(cache->flush.last_error);
 }
+u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid);
+u64 hearth_cache_memory(const struct hearth_cache *cache, int nid);
 
 /**
  * hearth_count() - add to a counter of a node

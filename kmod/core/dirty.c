@@ -168,7 +168,7 @@ void hearth_cache_set_dirty(struct hearth_cache *cache, u64 bytes)
 		pool = cache->pools[nid];
 		if (pool)
 			WRITE_ONCE(pool->max_dirty,
-				   mul_u64_u64_div_u64(limit, pool->max_pages,
+				   mul_u64_u64_div_u64(limit, pool->limit,
 						       total));
 	}
 }

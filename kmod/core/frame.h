@@ -152,7 +152,7 @@ struct hearth_frame {
 
 /**
  * struct hearth_extent - the index entry of 16 neighbouring frames
- * @hash: link in the bucket's chain
+ * @next: in the bucket's chain; linked one way only, see index.c
  * @key: byte offset in the LUN, divided by HEARTH_EXTENT_BYTES
  * @lock: protects everything below, and who may claim a frame
  * @busy: bit n: frame n is claimed
@@ -166,7 +166,7 @@ struct hearth_frame {
  * @frames: the slots; set and cleared under @lock, read under RCU
  */
 struct hearth_extent {
-	struct hlist_bl_node hash;
+	struct hearth_extent *next;
 	u64 key;
 	spinlock_t lock;	/* of all that follows */
 	u16 busy;

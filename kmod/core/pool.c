@@ -19,6 +19,9 @@
 #define MAX_CLAIMED	32
 #define MAX_DIRTY	512
 
+/* Frames that one request gives up at most while a pool is above its limit. */
+#define MAX_TRIM	32
+
 static struct kmem_cache *frame_slab;
 
 /* Once per piece of memory, however often it becomes a frame. */
@@ -42,6 +45,7 @@ void hearth_frames_exit(void)
 
 /**
  * hearth_frame_alloc() - get an empty frame
+ * @cache: the cache
  * @nid: the home node; its own state lies there too
  *
  * Only what no lock-free look-up reads is initialised here: the memory may be
@@ -51,13 +55,14 @@ void hearth_frames_exit(void)
  * Context: Process context, waits for no I/O.
  * Return: The frame, in no queue, or NULL.
  */
-struct hearth_frame *hearth_frame_alloc(int nid)
+struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid)
 {
 	struct hearth_frame *frame;
 
 	frame = kmem_cache_alloc_node(frame_slab, GFP_NOIO | __GFP_NOWARN, nid);
 	if (!frame)
 		return NULL;
+	atomic_long_inc(&cache->pools[nid]->nr_frames);
 	WRITE_ONCE(frame->page, NULL);
 	WRITE_ONCE(frame->valid, 0);
 	WRITE_ONCE(frame->freq, 0);
@@ -69,10 +74,12 @@ struct hearth_frame *hearth_frame_alloc(int nid)
 }
 
 /* Frees a frame that is in no slot and no queue. */
-void hearth_frame_free(struct hearth_frame *frame)
+void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame)
 {
-	if (frame)
-		kmem_cache_free(frame_slab, frame);
+	if (!frame)
+		return;
+	atomic_long_dec(&cache->pools[frame->nid]->nr_frames);
+	kmem_cache_free(frame_slab, frame);
 }
 
 /**
@@ -118,12 +125,12 @@ struct page *hearth_frame_get_page(struct hearth_extent *ext,
  * hearth_pool_alloc() - make a node's share of a cache
  * @cache: the cache
  * @nid: the node
- * @max_pages: how many frames may live there
+ * @limit: pages of memory that it may take, frames and metadata
  *
  * Return: The pool, or NULL if there is no memory for its index.
  */
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
-				      unsigned long max_pages)
+				      unsigned long limit)
 {
 	struct hearth_pool *pool;
 
@@ -132,14 +139,14 @@ struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
 		return NULL;
 	pool->cache = cache;
 	pool->nid = nid;
-	pool->max_pages = max_pages;
+	pool->limit = limit;
 	spin_lock_init(&pool->lock);
 	hearth_dirty_init(pool);
 	INIT_LIST_HEAD(&pool->free);
-	pool->hash_bits = max(6, ilog2(max_pages) - 1);
+	pool->hash_bits = max(6, ilog2(limit) - 1);
 	pool->buckets = kvzalloc_node(sizeof(*pool->buckets) << pool->hash_bits,
 				      GFP_KERNEL, nid);
-	if (hearth_policy_init(&pool->policy, max_pages, nid) ||
+	if (hearth_policy_init(&pool->policy, limit, nid) ||
 	    !pool->buckets) {
 		hearth_pool_free(pool);
 		return NULL;
@@ -179,16 +186,41 @@ static struct page *pop_free_page(struct hearth_pool *pool)
 	return page;
 }
 
-/* A page from the free list or the node; NULL at the limit. */
+/**
+ * hearth_pool_metadata() - the memory of a pool that is no page of a frame
+ * @pool: the pool
+ *
+ * Context: Any; a moment's value unless the pool is at rest.
+ * Return: Bytes.
+ */
+u64 hearth_pool_metadata(const struct hearth_pool *pool)
+{
+	return sizeof(*pool) + (sizeof(*pool->buckets) << pool->hash_bits) +
+	       hearth_policy_bytes(&pool->policy) +
+	       atomic_long_read(&pool->nr_frames) * HEARTH_FRAME_COST +
+	       atomic_long_read(&pool->nr_extents) * HEARTH_EXTENT_COST;
+}
+
+/* Whether that many pages more, and metadata, would be within the limit. */
+static bool has_room(const struct hearth_pool *pool, unsigned long nr_pages,
+		     u64 metadata)
+{
+	lockdep_assert_held(&pool->lock);
+	metadata += hearth_pool_metadata(pool);
+	return pool->nr_pages + nr_pages +
+	       DIV_ROUND_UP_ULL(metadata, PAGE_SIZE) <= pool->limit;
+}
+
+/* A page from the free list or the node for a new frame; NULL at the limit. */
 static struct page *take_page(struct hearth_pool *pool)
 {
 	struct page *page = NULL;
 	bool may_grow;
 
 	spin_lock(&pool->lock);
-	if (pool->nr_free)
+	if (pool->nr_free && has_room(pool, 0, HEARTH_FRAME_COST))
 		page = pop_free_page(pool);
-	may_grow = !page && pool->nr_pages < pool->max_pages;
+	may_grow = !page && has_room(pool, 1, HEARTH_FRAME_COST);
 	if (may_grow)
 		pool->nr_pages++;
 	spin_unlock(&pool->lock);
@@ -201,6 +233,22 @@ static struct page *take_page(struct hearth_pool *pool)
 		pool->nr_pages--;
 		spin_unlock(&pool->lock);
 	}
+	return page;
+}
+
+/* Gives a page of the free list back to the node; false if there is none. */
+static bool release_free_page(struct hearth_pool *pool)
+{
+	struct page *page = NULL;
+
+	spin_lock(&pool->lock);
+	if (pool->nr_free) {
+		page = pop_free_page(pool);
+		pool->nr_pages--;
+	}
+	spin_unlock(&pool->lock);
+	if (page)
+		put_page(page);
 	return page;
 }
 
@@ -243,11 +291,11 @@ static bool retract_frame(struct hearth_cache *cache,
 }
 
 /*
- * Gets a page of the pool by giving up a frame.  A frame that holds no page
- * (its sectors were discarded) yields none: its page is in the free list.
+ * Gives up one frame; false if there is none that can be had.  A frame that
+ * holds no page (its sectors were discarded) yields none: that is in the free
+ * list.
  */
-static struct page *evict_page(struct hearth_cache *cache,
-			       struct hearth_pool *pool)
+static bool evict_frame(struct hearth_cache *cache, struct hearth_pool *pool)
 {
 	struct hearth_frame *frame;
 	int claimed = 0, dirty = 0;
@@ -259,28 +307,86 @@ static struct page *evict_page(struct hearth_cache *cache,
 		frame = hearth_policy_victim(&pool->policy);
 		spin_unlock(&pool->lock);
 		if (!frame)
-			return NULL;
-		if (!retract_frame(cache, frame, &page)) {
-			is_dirty = READ_ONCE(frame->dirty);
-			spin_lock(&pool->lock);
-			hearth_policy_return(&pool->policy, frame);
-			spin_unlock(&pool->lock);
-			if (is_dirty)
-				dirty++;
-			else
-				claimed++;
-			continue;
-		}
-		hearth_frame_free(frame);
-		if (page) {
-			hearth_count(cache, pool->nid, HEARTH_EVICTIONS, 1);
+			return false;
+		if (retract_frame(cache, frame, &page)) {
+			hearth_frame_free(cache, frame);
+			if (page)
+				hearth_count(cache, pool->nid,
+					     HEARTH_EVICTIONS, 1);
 			hearth_pool_put_page(cache, page);
+			return true;
 		}
-		page = take_page(pool);
-		if (page)
-			return page;
+		is_dirty = READ_ONCE(frame->dirty);
+		spin_lock(&pool->lock);
+		hearth_policy_return(&pool->policy, frame);
+		spin_unlock(&pool->lock);
+		if (is_dirty)
+			dirty++;
+		else
+			claimed++;
 	}
-	return NULL;
+	return false;
+}
+
+/* Gets a page of the pool by giving up frames. */
+static struct page *evict_page(struct hearth_cache *cache,
+			       struct hearth_pool *pool)
+{
+	struct page *page = NULL;
+	int nr;
+
+	for (nr = 0; nr < MAX_TRIM && !page; nr++) {
+		if (!evict_frame(cache, pool))
+			break;
+		page = take_page(pool);
+	}
+	return page;
+}
+
+/* Whether more is in use than the limit allows; notes it, or that it is not. */
+static bool check_over(struct hearth_pool *pool)
+{
+	bool over = !has_room(pool, 0, 0);
+
+	if (over != pool->is_over)
+		WRITE_ONCE(pool->is_over, over);
+	return over;
+}
+
+/**
+ * hearth_pool_trim() - give up frames of a pool that is above its limit
+ * @cache: the cache
+ * @pool: the pool
+ *
+ * Only a few: whoever comes next goes on.
+ *
+ * Context: Process context, no lock held, waits for no I/O.
+ */
+void hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool)
+{
+	bool over;
+	int nr;
+
+	for (nr = 0; nr < MAX_TRIM; nr++) {
+		spin_lock(&pool->lock);
+		over = check_over(pool);
+		spin_unlock(&pool->lock);
+		if (!over)
+			break;
+		if (!release_free_page(pool) && !evict_frame(cache, pool))
+			break;
+	}
+}
+
+/* The same for each pool that was found above its limit; looks are cheap. */
+void hearth_pools_trim(struct hearth_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid) {
+		if (cache->pools[nid] && READ_ONCE(cache->pools[nid]->is_over))
+			hearth_pool_trim(cache, cache->pools[nid]);
+	}
 }
 
 static struct page *take_page_elsewhere(struct hearth_cache *cache, int nid)
@@ -305,9 +411,9 @@ static bool adopt_page(struct hearth_pool *pool)
 	bool adopt = true;
 
 	spin_lock(&pool->lock);
-	if (pool->nr_pages < pool->max_pages)
+	if (has_room(pool, 1, HEARTH_FRAME_COST))
 		pool->nr_pages++;
-	else if (pool->nr_free)
+	else if (pool->nr_free && has_room(pool, 0, HEARTH_FRAME_COST))
 		surplus = pop_free_page(pool);
 	else
 		adopt = false;
@@ -377,7 +483,8 @@ void hearth_pool_put_page(struct hearth_cache *cache, struct page *page)
 	/* pairs with get_page_unless_zero() in hearth_frame_get_page() */
 	smp_mb();
 	spin_lock(&pool->lock);
-	keep = page_ref_count(page) == 1 && pool->nr_free < KEEP_FREE;
+	keep = page_ref_count(page) == 1 && pool->nr_free < KEEP_FREE &&
+	       has_room(pool, 0, 0);
 	if (keep) {
 		list_add(&page->lru, &pool->free);
 		pool->nr_free++;
@@ -396,6 +503,7 @@ void hearth_pool_insert(struct hearth_cache *cache, struct hearth_frame *frame)
 
 	spin_lock(&pool->lock);
 	hearth_policy_insert(&pool->policy, frame);
+	check_over(pool);
 	spin_unlock(&pool->lock);
 }
 

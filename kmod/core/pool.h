@@ -2,6 +2,10 @@
 /*
  * The share of one NUMA node in a cache: its pages, its part of the index and
  * its replacement queue, all in that node's memory.
+ *
+ * The limit is on all of that together.  Frames and extents are counted at what
+ * they take of their slab.  Requests under way can exceed it by what they have
+ * just added; whoever did so makes room again before it is done.
  */
 #ifndef HEARTH_CORE_POOL_H
 #define HEARTH_CORE_POOL_H
@@ -10,18 +14,30 @@
 
 struct hearth_cache;
 
+/* What an object takes of a slab, its part of a page's unused rest included. */
+#define HEARTH_SLAB_COST(size)	\
+	((PAGE_SIZE + PAGE_SIZE / (size) - 1) / (PAGE_SIZE / (size)))
+
+/* SLAB_TYPESAFE_BY_RCU: the allocator's link lies behind the object */
+#define HEARTH_FRAME_COST	\
+	HEARTH_SLAB_COST(sizeof(struct hearth_frame) + sizeof(void *))
+#define HEARTH_EXTENT_COST	HEARTH_SLAB_COST(sizeof(struct hearth_extent))
+
 /**
  * struct hearth_pool - one node's share of a cache
  * @cache: whose share
  * @nid: the node
  * @hash_bits: log2 of the number of buckets
  * @buckets: chains of extents, see index.c
+ * @is_over: somebody found more in use than @limit allows
+ * @nr_frames: frames whose home this is, queued or not
+ * @nr_extents: extents in @buckets
  * @lock: protects everything below
  * @policy: the frames that live here, in the order in which they go
  * @free: pages for reuse (linked by page->lru)
  * @nr_free: length of @free
  * @nr_pages: pages taken from the node, @free included
- * @max_pages: limit of @nr_pages
+ * @limit: of @nr_pages and all metadata, in pages
  * @nr_dirty: frames that live here and have dirty sectors
  * @max_dirty: the hard watermark of @nr_dirty
  * @dirty_lock: protects everything below
@@ -35,13 +51,16 @@ struct hearth_pool {
 	int nid;
 	unsigned int hash_bits;
 	struct hlist_bl_head *buckets;
+	bool is_over;
 
-	spinlock_t lock ____cacheline_aligned_in_smp;
+	atomic_long_t nr_frames ____cacheline_aligned_in_smp;
+	atomic_long_t nr_extents;
+	spinlock_t lock;	/* of all that follows */
 	struct hearth_policy policy;
 	struct list_head free;
 	unsigned long nr_free;
 	unsigned long nr_pages;
-	unsigned long max_pages;
+	unsigned long limit;
 
 	atomic_long_t nr_dirty ____cacheline_aligned_in_smp;
 	unsigned long max_dirty;
@@ -53,8 +72,11 @@ struct hearth_pool {
 };
 
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
-				      unsigned long max_pages);
+				      unsigned long limit);
 void hearth_pool_free(struct hearth_pool *pool);
+u64 hearth_pool_metadata(const struct hearth_pool *pool);
+void hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool);
+void hearth_pools_trim(struct hearth_cache *cache);
 
 struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
 				  struct page *offered, bool may_spill);
@@ -64,8 +86,8 @@ void hearth_pool_renew(struct hearth_cache *cache, struct hearth_frame *frame);
 
 int hearth_frames_init(void);
 void hearth_frames_exit(void);
-struct hearth_frame *hearth_frame_alloc(int nid);
-void hearth_frame_free(struct hearth_frame *frame);
+struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid);
+void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame);
 void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
 		       u8 sectors);
 

@@ -69,7 +69,7 @@ static bool is_young(struct hearth_cache *cache,
 	const struct hearth_pool *pool = cache->pools[frame->nid];
 	u32 age = READ_ONCE(pool->policy.nr_inserted) - frame->born;
 
-	return age <= max(pool->max_pages / YOUNG_SHARE, MIN_YOUNG);
+	return age <= max(READ_ONCE(pool->limit) / YOUNG_SHARE, MIN_YOUNG);
 }
 
 static bool was_just_read(struct hearth_cache *cache, u64 frame_nr)

@@ -72,7 +72,8 @@ struct req {
 
 struct rig_config {
 	unsigned int nr_nodes;
-	unsigned long frames[SHIM_MAX_NODES];
+	unsigned long frames[SHIM_MAX_NODES];	/* that there is room for */
+	unsigned long nr_pages[SHIM_MAX_NODES];	/* or: memory in all */
 	u32 nr_sectors;
 	u32 block_bytes;	/* 512 if 0 */
 	enum hearth_mode mode;

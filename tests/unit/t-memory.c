@@ -95,7 +95,7 @@ static void a_cache_that_cannot_be_made_leaves_nothing(void **state)
 {
 	struct hearth_cache_params p = {
 		.size_bytes = 1 << 20, .block_bytes = 512,
-		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = shares,
+		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_pages = shares,
 	};
 	struct hearth_cache *cache = NULL;
 	unsigned int n;

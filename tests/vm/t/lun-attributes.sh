@@ -23,7 +23,7 @@ equal stripe_bytes "$(<$sys/stripe_bytes)" 131072
 equal state "$(<$sys/state)" ok
 for node in 0 1; do
 	for name in hits misses ahead flipped_bytes local_bytes remote_bytes frames limit_frames dirty_frames cleaned \
-		evictions bypasses; do
+		evictions bypasses metadata_bytes memory_bytes; do
 		[[ $(counter vol0 $node $name) =~ ^[0-9]+$ ]] ||
 			fail "node$node/$name: not a number"
 	done
