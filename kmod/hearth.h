@@ -61,7 +61,9 @@ struct hearth_writeback {
  * @disk: the backing device, while the LUN is enabled
  * @bios: for I/O on @disk
  * @cache: while the LUN is enabled
- * @share_pages: of memory, by node id; accounted in node.c
+ * @share_pages: of memory, by node id; see node.c
+ * @min_pages: what is guaranteed of that
+ * @shrinker: gives memory back, see shrink.c
  * @sysfs: /sys/class/hearth/<name>
  * @nodes: its node<N> directories, by node id
  * @writeback: see writeback.c
@@ -77,6 +79,8 @@ struct hearth_dev {
 	struct bio_set bios;
 	struct hearth_cache *cache;
 	unsigned long *share_pages;
+	unsigned long *min_pages;
+	struct hearth_shrinker shrinker;
 	struct device *sysfs;
 	struct hearth_node_dir **nodes;
 	struct hearth_writeback writeback;
@@ -171,6 +175,11 @@ void hearth_dispatch_work(struct hearth_io *io, work_func_t step);
 /* node.c */
 int hearth_node_reserve(struct hearth_dev *hdev);
 void hearth_node_release(struct hearth_dev *hdev);
+int hearth_node_resize(struct hearth_dev *hdev);
+
+/* shrink.c */
+int hearth_shrink_add(struct hearth_dev *hdev);
+void hearth_shrink_remove(struct hearth_dev *hdev);
 
 /* stats.c */
 int hearth_stats_init(void);

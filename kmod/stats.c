@@ -202,6 +202,7 @@ NODE_COUNTER(flipped_bytes, HEARTH_FLIPPED_BYTES);
 NODE_COUNTER(local_bytes, HEARTH_LOCAL_BYTES);
 NODE_COUNTER(remote_bytes, HEARTH_REMOTE_BYTES);
 NODE_COUNTER(evictions, HEARTH_EVICTIONS);
+NODE_COUNTER(reclaims, HEARTH_RECLAIMS);
 NODE_COUNTER(bypasses, HEARTH_BYPASSES);
 NODE_COUNTER(cleaned, HEARTH_CLEANED);
 NODE_ATTR(frames);
@@ -218,6 +219,7 @@ static struct attribute *node_attrs[] = {
 	&node_attr_local_bytes.attr,
 	&node_attr_remote_bytes.attr,
 	&node_attr_evictions.attr,
+	&node_attr_reclaims.attr,
 	&node_attr_bypasses.attr,
 	&node_attr_cleaned.attr,
 	&node_attr_frames.attr,

@@ -6,8 +6,10 @@
 #include "copy.h"
 #include "flush.h"
 #include "index.h"
+#include "pin.h"
 #include "pool.h"
 #include "readahead.h"
+#include "share.h"
 
 int hearth_core_init(void)
 {
@@ -18,12 +20,22 @@ int hearth_core_init(void)
 		return ret;
 	ret = hearth_index_init();
 	if (ret)
-		hearth_frames_exit();
+		goto out_frames;
+	ret = hearth_share_init();
+	if (ret)
+		goto out_index;
+	return 0;
+
+out_index:
+	hearth_index_exit();
+out_frames:
+	hearth_frames_exit();
 	return ret;
 }
 
 void hearth_core_exit(void)
 {
+	hearth_share_exit();
 	hearth_index_exit();
 	hearth_frames_exit();
 }
@@ -57,7 +69,8 @@ static void map_stripes(struct hearth_cache *cache, const unsigned long *shares)
 	}
 }
 
-static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares)
+static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares,
+		       const unsigned long *min_shares)
 {
 	unsigned long total = 0;
 	int nid;
@@ -65,7 +78,9 @@ static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares)
 	for_each_node(nid) {
 		if (!shares[nid])
 			continue;
-		cache->pools[nid] = hearth_pool_alloc(cache, nid, shares[nid]);
+		cache->pools[nid] = hearth_pool_alloc(cache, nid,
+						      min_shares[nid],
+						      shares[nid]);
 		if (!cache->pools[nid])
 			return -ENOMEM;
 		total += shares[nid];
@@ -108,7 +123,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	cache->counters = __alloc_percpu(sizeof(u64) * HEARTH_NR_COUNTERS *
 					 nr_node_ids, sizeof(u64));
 	if (!cache->pools || !cache->counters ||
-	    alloc_pools(cache, p->nr_pages)) {
+	    alloc_pools(cache, p->nr_pages, p->min_pages ?: p->nr_pages)) {
 		hearth_cache_free(cache);
 		return NULL;
 	}
@@ -128,11 +143,17 @@ void hearth_cache_free(struct hearth_cache *cache)
 	int nid;
 
 	if (cache->pools) {
-		synchronize_rcu();	/* look-ups that still hold an extent */
+		for_each_node(nid) {
+			if (cache->pools[nid])
+				hearth_share_leave(cache->pools[nid]);
+		}
+		/* look-ups that hold an extent, LUNs that take a share */
+		synchronize_rcu();
 		hearth_index_empty(cache);
 		for_each_node(nid)
 			hearth_pool_free(cache->pools[nid]);
 	}
+	hearth_pins_free(cache);
 	kfree(cache->pools);
 	free_percpu(cache->counters);
 	kfree(cache);
@@ -192,7 +213,7 @@ bool hearth_cache_read_hits(struct hearth_cache *cache,
 {
 	struct hearth_ahead ahead = { };
 	struct hearth_io *fill;
-	bool hit = true;
+	bool hit = !READ_ONCE(cache->paused);
 
 	while (hit && span->len)
 		hit = read_extent_hits(cache, span, &ahead);

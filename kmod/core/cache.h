@@ -12,6 +12,7 @@
 
 struct hearth_cache;
 struct hearth_io;
+struct hearth_pins;
 struct hearth_pool;
 
 /* A LUN's bytes are mapped to nodes by a table of at most this many stripes. */
@@ -51,6 +52,7 @@ enum hearth_op {
  * @HEARTH_LOCAL_BYTES: copied with source, destination and CPU on one node
  * @HEARTH_REMOTE_BYTES: copied otherwise
  * @HEARTH_EVICTIONS: frames taken away to make room
+ * @HEARTH_RECLAIMS: frames given back because the node was short of memory
  * @HEARTH_BYPASSES: requests that went past the cache for want of frames
  * @HEARTH_CLEANED: frames written back
  */
@@ -62,6 +64,7 @@ enum hearth_counter {
 	HEARTH_LOCAL_BYTES,
 	HEARTH_REMOTE_BYTES,
 	HEARTH_EVICTIONS,
+	HEARTH_RECLAIMS,
 	HEARTH_BYPASSES,
 	HEARTH_CLEANED,
 	HEARTH_NR_COUNTERS
@@ -113,6 +116,7 @@ struct hearth_cache_ops {
  * @dirty_bytes: the hard watermark, see hearth_cache_set_dirty()
  * @nr_pages: by node id: the memory that the cache may take there, frames and
  *	metadata; 0 for none
+ * @min_pages: by node id: what is guaranteed of it; NULL: all
  * @priv: the owner's, see &hearth_cache.priv
  */
 struct hearth_cache_params {
@@ -126,6 +130,7 @@ struct hearth_cache_params {
 	u64 ahead_bytes;
 	u64 dirty_bytes;
 	const unsigned long *nr_pages;
+	const unsigned long *min_pages;
 };
 
 /**
@@ -156,7 +161,7 @@ struct hearth_flush {
  * struct hearth_cache - the cache of one LUN
  * @ops: the surroundings
  * @priv: theirs
- * @size_bytes: of the LUN
+ * @size_bytes: of the LUN; may change at any time, each request reads it once
  * @block_bytes: the device's logical block
  * @mode: may change at any time; each request reads it once
  * @home: likewise
@@ -167,6 +172,8 @@ struct hearth_flush {
  * @max_ahead_order: log2 of the largest readahead window in frames; 0: none
  * @nr_ahead: frames of readahead under way
  * @pools: by node id, NULL where there is no share
+ * @pins: see pin.c
+ * @paused: every request bypasses the cache
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
  * @range_lock: protects @ranges and the waiters of each
  * @nr_ranges: length of @ranges; read without the lock, see range.c
@@ -187,6 +194,8 @@ struct hearth_cache {
 	u8 max_ahead_order;
 	atomic_long_t nr_ahead;
 	struct hearth_pool **pools;
+	struct hearth_pins *pins;
+	bool paused;
 	u64 __percpu *counters;
 
 	spinlock_t range_lock ____cacheline_aligned_in_smp;
@@ -258,6 +267,7 @@ struct hearth_slot {
  * @order: what a HEARTH_OP_PREFETCH marks its first frame with
  * @error: result: 0 or -errno
  * @bad_offset: result: where a read failed, or U64_MAX if unknown
+ * @lun_bytes: the LUN's size when the request began
  * @first: first frame of the request
  * @nr_slots: frames of the request
  * @pos: the next frame to claim
@@ -286,6 +296,7 @@ struct hearth_io {
 	int error;
 	u64 bad_offset;
 
+	u64 lun_bytes;
 	u64 first;
 	u64 pos;
 	u64 held_end;
@@ -334,6 +345,17 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 }
 u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid);
 u64 hearth_cache_memory(const struct hearth_cache *cache, int nid);
+
+int hearth_cache_can_resize(const struct hearth_cache *cache, int nid,
+			    unsigned long nr_pages);
+int hearth_cache_resize(struct hearth_cache *cache,
+			const unsigned long *max_pages,
+			const unsigned long *min_pages);
+unsigned long hearth_cache_reclaimable(const struct hearth_cache *cache,
+				       int nid);
+unsigned long hearth_cache_shrink(struct hearth_cache *cache, int nid,
+				  unsigned long nr_pages);
+void hearth_cache_drop(struct hearth_cache *cache);
 
 /**
  * hearth_count() - add to a counter of a node

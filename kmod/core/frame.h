@@ -80,6 +80,7 @@
  *          -> hearth_pool.lock
  *          -> hearth_pool.dirty_lock -> hearth_flush.lock
  *          -> hearth_cache.range_lock
+ *   commons.lock (of share.c), with no other
  *
  * All are plain spinlocks, taken in process context only.  No lock is held
  * across an allocation, a copy of data, or the start of an I/O.
@@ -108,11 +109,13 @@ struct hearth_extent;
  * enum hearth_queue - where a frame stands in its pool's replacement
  * @HEARTH_QUEUE_SMALL: new, on probation
  * @HEARTH_QUEUE_MAIN: has earned its place
+ * @HEARTH_QUEUE_PINNED: was due to go, and is pinned
  * @HEARTH_QUEUE_NONE: in no queue: whoever took it out owns it
  */
 enum hearth_queue {
 	HEARTH_QUEUE_SMALL,
 	HEARTH_QUEUE_MAIN,
+	HEARTH_QUEUE_PINNED,
 	HEARTH_NR_QUEUES,
 	HEARTH_QUEUE_NONE = HEARTH_NR_QUEUES
 };

@@ -188,14 +188,14 @@ static void enqueue(struct hearth_policy *policy, struct hearth_frame *frame,
 		    enum hearth_queue queue)
 {
 	list_add(&frame->entry, &policy->queues[queue]);
-	policy->nr[queue]++;
+	WRITE_ONCE(policy->nr[queue], policy->nr[queue] + 1);
 	frame->queue = queue;
 }
 
 static void dequeue(struct hearth_policy *policy, struct hearth_frame *frame)
 {
 	list_del(&frame->entry);
-	policy->nr[frame->queue]--;
+	WRITE_ONCE(policy->nr[frame->queue], policy->nr[frame->queue] - 1);
 	frame->queue = HEARTH_QUEUE_NONE;
 }
 
@@ -231,6 +231,40 @@ void hearth_policy_return(struct hearth_policy *policy,
 }
 
 /**
+ * hearth_policy_park() - set a victim aside that is pinned
+ * @policy: the queues
+ * @frame: what hearth_policy_victim() returned
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_park(struct hearth_policy *policy,
+			struct hearth_frame *frame)
+{
+	enqueue(policy, frame, HEARTH_QUEUE_PINNED);
+}
+
+/**
+ * hearth_policy_unpark() - make frames that were set aside victims again
+ * @policy: the queues
+ * @max: how many at most
+ *
+ * Context: Under the pool's lock.
+ * Return: Whether there are more.
+ */
+bool hearth_policy_unpark(struct hearth_policy *policy, unsigned int max)
+{
+	struct list_head *parked = &policy->queues[HEARTH_QUEUE_PINNED];
+	struct hearth_frame *frame;
+
+	for (; max && !list_empty(parked); max--) {
+		frame = list_last_entry(parked, struct hearth_frame, entry);
+		dequeue(policy, frame);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+	}
+	return !list_empty(parked);
+}
+
+/**
  * hearth_policy_demote() - have a frame go soon
  * @policy: the queues
  * @frame: a frame with nothing in it; nothing happens if it is not queued
@@ -241,8 +275,13 @@ void hearth_policy_demote(struct hearth_policy *policy,
 			  struct hearth_frame *frame)
 {
 	WRITE_ONCE(frame->freq, 0);
-	if (frame->queue != HEARTH_QUEUE_NONE)
-		list_move_tail(&frame->entry, &policy->queues[frame->queue]);
+	if (frame->queue == HEARTH_QUEUE_NONE)
+		return;
+	if (frame->queue == HEARTH_QUEUE_PINNED) {
+		dequeue(policy, frame);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+	}
+	list_move_tail(&frame->entry, &policy->queues[frame->queue]);
 }
 
 /**

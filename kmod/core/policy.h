@@ -48,6 +48,9 @@ void hearth_policy_demote(struct hearth_policy *policy,
 			  struct hearth_frame *frame);
 void hearth_policy_renew(struct hearth_policy *policy,
 			 struct hearth_frame *frame);
+void hearth_policy_park(struct hearth_policy *policy,
+			struct hearth_frame *frame);
+bool hearth_policy_unpark(struct hearth_policy *policy, unsigned int max);
 struct hearth_frame *hearth_policy_victim(struct hearth_policy *policy);
 
 /**

@@ -10,14 +10,16 @@
 #include "cache.h"
 #include "dirty.h"
 #include "index.h"
+#include "pin.h"
 #include "pool.h"
+#include "share.h"
 
 /* Free pages that are kept for reuse; what is above goes back to the node. */
 #define KEEP_FREE	256
 
-/* Frames that reclaim passes over before it gives up: claimed ones, dirty ones. */
-#define MAX_CLAIMED	32
-#define MAX_DIRTY	512
+/* Frames that reclaim passes over before it gives up: in use ones, dirty ones. */
+#define MAX_KEPT	32
+#define MAX_DIRTY	512UL
 
 /* Frames that one request gives up at most while a pool is above its limit. */
 #define MAX_TRIM	32
@@ -125,12 +127,14 @@ struct page *hearth_frame_get_page(struct hearth_extent *ext,
  * hearth_pool_alloc() - make a node's share of a cache
  * @cache: the cache
  * @nid: the node
- * @limit: pages of memory that it may take, frames and metadata
+ * @min_pages: memory that it is guaranteed, frames and metadata
+ * @max_pages: the most that it may take
  *
  * Return: The pool, or NULL if there is no memory for its index.
  */
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
-				      unsigned long limit)
+				      unsigned long min_pages,
+				      unsigned long max_pages)
 {
 	struct hearth_pool *pool;
 
@@ -139,15 +143,16 @@ struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
 		return NULL;
 	pool->cache = cache;
 	pool->nid = nid;
-	pool->limit = limit;
 	spin_lock_init(&pool->lock);
 	hearth_dirty_init(pool);
 	INIT_LIST_HEAD(&pool->free);
-	pool->hash_bits = max(6, ilog2(limit) - 1);
+	pool->hash_bits = max(6, ilog2(max_pages) - 1);
 	pool->buckets = kvzalloc_node(sizeof(*pool->buckets) << pool->hash_bits,
 				      GFP_KERNEL, nid);
-	if (hearth_policy_init(&pool->policy, limit, nid) ||
+	hearth_share_join(pool, min_pages, max_pages);
+	if (hearth_policy_init(&pool->policy, max_pages, nid) ||
 	    !pool->buckets) {
+		hearth_share_leave(pool);
 		hearth_pool_free(pool);
 		return NULL;
 	}
@@ -186,6 +191,13 @@ static struct page *pop_free_page(struct hearth_pool *pool)
 	return page;
 }
 
+/* Bytes that the pool itself takes, however full it is. */
+u64 hearth_pool_fixed(const struct hearth_pool *pool)
+{
+	return sizeof(*pool) + (sizeof(*pool->buckets) << pool->hash_bits) +
+	       hearth_policy_bytes(&pool->policy);
+}
+
 /**
  * hearth_pool_metadata() - the memory of a pool that is no page of a frame
  * @pool: the pool
@@ -195,20 +207,29 @@ static struct page *pop_free_page(struct hearth_pool *pool)
  */
 u64 hearth_pool_metadata(const struct hearth_pool *pool)
 {
-	return sizeof(*pool) + (sizeof(*pool->buckets) << pool->hash_bits) +
-	       hearth_policy_bytes(&pool->policy) +
+	return hearth_pool_fixed(pool) +
 	       atomic_long_read(&pool->nr_frames) * HEARTH_FRAME_COST +
 	       atomic_long_read(&pool->nr_extents) * HEARTH_EXTENT_COST;
 }
 
-/* Whether that many pages more, and metadata, would be within the limit. */
-static bool has_room(const struct hearth_pool *pool, unsigned long nr_pages,
-		     u64 metadata)
+/* Pages that a pool takes in all, under its lock. */
+unsigned long hearth_pool_used(const struct hearth_pool *pool)
 {
 	lockdep_assert_held(&pool->lock);
-	metadata += hearth_pool_metadata(pool);
+	return pool->nr_pages +
+	       DIV_ROUND_UP_ULL(hearth_pool_metadata(pool), PAGE_SIZE);
+}
+
+/* Whether that many pages more, each with a frame, are within the limit. */
+static bool has_room(const struct hearth_pool *pool, unsigned long nr_pages,
+		     unsigned long nr_frames)
+{
+	u64 metadata = hearth_pool_metadata(pool) +
+		       nr_frames * HEARTH_FRAME_COST;
+
+	lockdep_assert_held(&pool->lock);
 	return pool->nr_pages + nr_pages +
-	       DIV_ROUND_UP_ULL(metadata, PAGE_SIZE) <= pool->limit;
+	       DIV_ROUND_UP_ULL(metadata, PAGE_SIZE) <= READ_ONCE(pool->limit);
 }
 
 /* A page from the free list or the node for a new frame; NULL at the limit. */
@@ -218,9 +239,9 @@ static struct page *take_page(struct hearth_pool *pool)
 	bool may_grow;
 
 	spin_lock(&pool->lock);
-	if (pool->nr_free && has_room(pool, 0, HEARTH_FRAME_COST))
+	if (pool->nr_free && has_room(pool, 0, 1))
 		page = pop_free_page(pool);
-	may_grow = !page && has_room(pool, 1, HEARTH_FRAME_COST);
+	may_grow = !page && has_room(pool, 1, 1);
 	if (may_grow)
 		pool->nr_pages++;
 	spin_unlock(&pool->lock);
@@ -266,66 +287,124 @@ static bool take_out(struct hearth_extent *ext, struct hearth_frame *frame,
 	return --ext->nr_frames == 0;
 }
 
+enum retracted {
+	RETRACTED,
+	KEPT,		/* claimed, or in use */
+	DIRTY,
+	PINNED,
+};
+
+/* Whether the pool may set one more frame aside as pinned: up to a half. */
+static bool may_park(const struct hearth_pool *pool)
+{
+	return READ_ONCE(pool->policy.nr[HEARTH_QUEUE_PINNED]) <
+	       READ_ONCE(pool->limit) / 2;
+}
+
+/* Whether a frame can be taken away.  The only place that decides this. */
+static enum retracted may_retract(struct hearth_cache *cache,
+				  const struct hearth_frame *frame,
+				  enum hearth_take take)
+{
+	const struct hearth_extent *ext = frame->extent;
+
+	lockdep_assert_held(&ext->lock);
+	if ((ext->busy | ext->cleaning) & BIT(frame->index))
+		return KEPT;
+	if (frame->dirty)
+		return DIRTY;
+	if (take == HEARTH_TAKE_UNUSED && frame->page &&
+	    page_ref_count(frame->page) > 1)
+		return KEPT;
+	if (frame->page && hearth_pin_covers(cache, frame) &&
+	    may_park(cache->pools[frame->nid]))
+		return PINNED;
+	return RETRACTED;
+}
+
 /*
- * Takes a frame that is in no queue out of its slot, unless it is claimed or
- * dirty.  Its page is ours then.  The extent is there: only reclaim empties
- * slots.
+ * Takes a frame that is in no queue out of its slot, unless it has to stay.  Its
+ * page is ours then.  The extent is there: only reclaim empties slots.
  */
-static bool retract_frame(struct hearth_cache *cache,
-			  struct hearth_frame *frame, struct page **ret_page)
+static enum retracted retract_frame(struct hearth_cache *cache,
+				    struct hearth_frame *frame,
+				    enum hearth_take take,
+				    struct page **ret_page)
 {
 	struct hearth_extent *ext = frame->extent;
-	unsigned int index = frame->index;
-	bool needed, empty = false;
+	enum retracted result;
+	bool empty = false;
 
 	rcu_read_lock();	/* keeps ext for hearth_extent_reap() */
 	spin_lock(&ext->lock);
-	needed = (ext->busy | ext->cleaning | ext->dirty) & BIT(index);
-	if (!needed)
+	result = may_retract(cache, frame, take);
+	if (result == RETRACTED)
 		empty = take_out(ext, frame, ret_page);
 	spin_unlock(&ext->lock);
 	if (empty)
 		hearth_extent_reap(cache, ext);
 	rcu_read_unlock();
-	return !needed;
+	return result;
 }
 
 /*
- * Gives up one frame; false if there is none that can be had.  A frame that
- * holds no page (its sectors were discarded) yields none: that is in the free
- * list.
+ * Looks at the next victim; NULL in *@ret_frame if there is none.  What has to
+ * stay goes back to a queue.
  */
-static bool evict_frame(struct hearth_cache *cache, struct hearth_pool *pool)
+static enum retracted try_victim(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 enum hearth_take take,
+				 struct hearth_frame **ret_frame,
+				 struct page **ret_page)
 {
 	struct hearth_frame *frame;
-	int claimed = 0, dirty = 0;
-	struct page *page;
-	bool is_dirty;
+	enum retracted result;
 
-	while (claimed < MAX_CLAIMED && dirty < MAX_DIRTY) {
-		spin_lock(&pool->lock);
-		frame = hearth_policy_victim(&pool->policy);
-		spin_unlock(&pool->lock);
-		if (!frame)
-			return false;
-		if (retract_frame(cache, frame, &page)) {
-			hearth_frame_free(cache, frame);
-			if (page)
-				hearth_count(cache, pool->nid,
-					     HEARTH_EVICTIONS, 1);
-			hearth_pool_put_page(cache, page);
-			return true;
-		}
-		is_dirty = READ_ONCE(frame->dirty);
-		spin_lock(&pool->lock);
+	spin_lock(&pool->lock);
+	frame = hearth_policy_victim(&pool->policy);
+	spin_unlock(&pool->lock);
+	*ret_frame = frame;
+	if (!frame)
+		return KEPT;
+	result = retract_frame(cache, frame, take, ret_page);
+	if (result == RETRACTED)
+		return result;
+	spin_lock(&pool->lock);
+	if (result == PINNED)
+		hearth_policy_park(&pool->policy, frame);
+	else
 		hearth_policy_return(&pool->policy, frame);
-		spin_unlock(&pool->lock);
-		if (is_dirty)
-			dirty++;
-		else
-			claimed++;
+	spin_unlock(&pool->lock);
+	return result;
+}
+
+/*
+ * Gives up one frame; false if there is none that can be had without looking at
+ * more than @max_kept that are in use, and some that are dirty; those that are
+ * pinned are set aside and not counted.  A frame that holds no page (its sectors
+ * were discarded) yields none: that is in the free list.
+ */
+static bool evict_frame(struct hearth_cache *cache, struct hearth_pool *pool,
+			enum hearth_take take, unsigned long max_kept)
+{
+	struct hearth_frame *frame;
+	unsigned long max_dirty = max(MAX_DIRTY, max_kept);
+	struct page *page = NULL;
+	enum retracted result;
+
+	for (;;) {
+		result = try_victim(cache, pool, take, &frame, &page);
+		if (result == RETRACTED)
+			break;
+		if (!frame || (result == KEPT && !max_kept--) ||
+		    (result == DIRTY && !max_dirty--))
+			return false;
 	}
-	return false;
+	hearth_frame_free(cache, frame);
+	if (page)
+		hearth_count(cache, pool->nid, HEARTH_EVICTIONS, 1);
+	hearth_pool_put_page(cache, page);
+	return true;
 }
 
 /* Gets a page of the pool by giving up frames. */
@@ -336,7 +415,7 @@ static struct page *evict_page(struct hearth_cache *cache,
 	int nr;
 
 	for (nr = 0; nr < MAX_TRIM && !page; nr++) {
-		if (!evict_frame(cache, pool))
+		if (!evict_frame(cache, pool, HEARTH_TAKE_CLEAN, MAX_KEPT))
 			break;
 		page = take_page(pool);
 	}
@@ -361,21 +440,69 @@ static bool check_over(struct hearth_pool *pool)
  * Only a few: whoever comes next goes on.
  *
  * Context: Process context, no lock held, waits for no I/O.
+ * Return: Whether it is still above, and calling again may help.
  */
-void hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool)
+bool hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool)
 {
 	bool over;
 	int nr;
 
-	for (nr = 0; nr < MAX_TRIM; nr++) {
+	for (nr = 0; nr <= MAX_TRIM; nr++) {
 		spin_lock(&pool->lock);
 		over = check_over(pool);
+		if (over && !may_park(pool))
+			hearth_policy_unpark(&pool->policy, 1);
 		spin_unlock(&pool->lock);
 		if (!over)
-			break;
-		if (!release_free_page(pool) && !evict_frame(cache, pool))
-			break;
+			return false;
+		if (!release_free_page(pool) &&
+		    !evict_frame(cache, pool, HEARTH_TAKE_CLEAN, MAX_KEPT))
+			return false;
 	}
+	return true;
+}
+
+/**
+ * hearth_pool_shrink() - give pages of a pool back to its node
+ * @cache: the cache
+ * @pool: the pool
+ * @nr_pages: how many at most
+ * @take: of which frames
+ *
+ * Ends when it has looked at about as many frames as there are.
+ *
+ * Context: Process context, no lock held, waits for no I/O.
+ * Return: How many it was.
+ */
+unsigned long hearth_pool_shrink(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 unsigned long nr_pages, enum hearth_take take)
+{
+	long left = atomic_long_read(&pool->nr_frames);
+	unsigned long nr = 0;
+
+	while (nr < nr_pages) {
+		if (release_free_page(pool)) {
+			nr++;
+			cond_resched();
+		} else if (left-- <= 0 || !evict_frame(cache, pool, take, left)) {
+			break;
+		}
+	}
+	return nr;
+}
+
+/* Lets go of frames that were set aside as pinned: each is looked at anew. */
+void hearth_pool_unpin(struct hearth_pool *pool)
+{
+	bool more;
+
+	do {
+		spin_lock(&pool->lock);
+		more = hearth_policy_unpark(&pool->policy, MAX_TRIM);
+		spin_unlock(&pool->lock);
+		cond_resched();
+	} while (more);
 }
 
 /* The same for each pool that was found above its limit; looks are cheap. */
@@ -411,9 +538,9 @@ static bool adopt_page(struct hearth_pool *pool)
 	bool adopt = true;
 
 	spin_lock(&pool->lock);
-	if (has_room(pool, 1, HEARTH_FRAME_COST))
+	if (has_room(pool, 1, 1))
 		pool->nr_pages++;
-	else if (pool->nr_free && has_room(pool, 0, HEARTH_FRAME_COST))
+	else if (pool->nr_free && has_room(pool, 0, 1))
 		surplus = pop_free_page(pool);
 	else
 		adopt = false;
@@ -443,11 +570,14 @@ struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
 	struct hearth_pool *pool = cache->pools[nid];
 	struct page *page = NULL;
 
-	if (offered && adopt_page(pool)) {
+	if (offered && (adopt_page(pool) ||
+			(hearth_share_borrow(pool) && adopt_page(pool)))) {
 		get_page(offered);
 		return offered;
 	}
 	if (!offered)
+		page = take_page(pool);
+	if (!page && !offered && hearth_share_borrow(pool))
 		page = take_page(pool);
 	if (!page && may_spill)
 		page = take_page_elsewhere(cache, nid);

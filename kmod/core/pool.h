@@ -30,6 +30,12 @@ struct hearth_cache;
  * @hash_bits: log2 of the number of buckets
  * @buckets: chains of extents, see index.c
  * @is_over: somebody found more in use than @limit allows
+ * @limit: of @nr_pages and all metadata, in pages; see share.c for this and the
+ *	next four
+ * @min_pages: what is guaranteed to the pool
+ * @max_pages: the most that @limit can be
+ * @refused: the pool's count of insertions when it was last lent nothing
+ * @share_node: link in the list of the node's pools
  * @nr_frames: frames whose home this is, queued or not
  * @nr_extents: extents in @buckets
  * @lock: protects everything below
@@ -37,7 +43,6 @@ struct hearth_cache;
  * @free: pages for reuse (linked by page->lru)
  * @nr_free: length of @free
  * @nr_pages: pages taken from the node, @free included
- * @limit: of @nr_pages and all metadata, in pages
  * @nr_dirty: frames that live here and have dirty sectors
  * @max_dirty: the hard watermark of @nr_dirty
  * @dirty_lock: protects everything below
@@ -52,6 +57,11 @@ struct hearth_pool {
 	unsigned int hash_bits;
 	struct hlist_bl_head *buckets;
 	bool is_over;
+	unsigned long limit;
+	unsigned long min_pages;
+	unsigned long max_pages;
+	u32 refused;
+	struct list_head share_node;
 
 	atomic_long_t nr_frames ____cacheline_aligned_in_smp;
 	atomic_long_t nr_extents;
@@ -60,7 +70,6 @@ struct hearth_pool {
 	struct list_head free;
 	unsigned long nr_free;
 	unsigned long nr_pages;
-	unsigned long limit;
 
 	atomic_long_t nr_dirty ____cacheline_aligned_in_smp;
 	unsigned long max_dirty;
@@ -71,11 +80,28 @@ struct hearth_pool {
 	unsigned int nr_cleaning;
 };
 
+/**
+ * enum hearth_take - which frames may be taken away
+ * @HEARTH_TAKE_CLEAN: to make room for others
+ * @HEARTH_TAKE_UNUSED: to free memory: pages that nobody else refers to
+ */
+enum hearth_take {
+	HEARTH_TAKE_CLEAN,
+	HEARTH_TAKE_UNUSED,
+};
+
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
-				      unsigned long limit);
+				      unsigned long min_pages,
+				      unsigned long max_pages);
 void hearth_pool_free(struct hearth_pool *pool);
+u64 hearth_pool_fixed(const struct hearth_pool *pool);
 u64 hearth_pool_metadata(const struct hearth_pool *pool);
-void hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool);
+unsigned long hearth_pool_used(const struct hearth_pool *pool);
+bool hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool);
+unsigned long hearth_pool_shrink(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 unsigned long nr_pages, enum hearth_take take);
+void hearth_pool_unpin(struct hearth_pool *pool);
 void hearth_pools_trim(struct hearth_cache *cache);
 
 struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,

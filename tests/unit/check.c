@@ -146,7 +146,9 @@ static void check_memory(struct rig *rig, struct hearth_pool *pool)
 	u64 memory = hearth_cache_memory(rig->cache, pool->nid);
 
 	shim_assert(atomic_long_read(&pool->nr_frames) >= 0);
-	if (memory > (u64)pool->limit * PAGE_SIZE)
+	/* what is dirty cannot be given up before it is written back */
+	if (!atomic_long_read(&pool->nr_dirty) &&
+	    memory > (u64)pool->limit * PAGE_SIZE)
 		shim_die("node %d: %llu bytes in use, %lu pages allowed",
 			 pool->nid, memory, pool->limit);
 }

@@ -13,6 +13,8 @@
  */
 #include "rig.h"
 #include "model.h"
+#include "pin.h"
+#include "share.h"
 
 #define MAX_ACTIVE	12
 
@@ -47,6 +49,7 @@ static void init(void)
 	struct rig_config config = shapes[pick(ARRAY_SIZE(shapes))];
 	static const u32 blocks[] = { 512, 512, 1024, 4096 };
 	u32 options = pick(256);
+	int nid;
 
 	config.block_bytes = blocks[options & 3];
 	m->block = config.block_bytes / SECTOR_BYTES;
@@ -57,6 +60,8 @@ static void init(void)
 	config.dirty_bytes = options & 64 ? 1 << 30 : 0;
 	config.mode = options & 64 ? HEARTH_WRITEBACK : HEARTH_WRITETHROUGH;
 	rig_init(&m->rig, &config);
+	for_each_node(nid)
+		hearth_share_set_commons(nid, pick(64));
 	if (options & 16) {
 		shim_fail_in = 1 + pick(16);
 		shim_fail_every = 3 + pick(32);
@@ -185,11 +190,57 @@ static void read_ahead(void)
 		hearth_io_submit(io);
 }
 
+/* Less or more memory than there was, or the node wants some back. */
+static void change_size(void)
+{
+	struct hearth_cache *cache = m->rig.cache;
+	unsigned long min[SHIM_MAX_NODES], max[SHIM_MAX_NODES];
+	int nid;
+
+	if (!pick(3)) {
+		hearth_cache_shrink(cache, pick(nr_node_ids), 1 + pick(16));
+		return;
+	}
+	for_each_node(nid) {
+		max[nid] = 3 + pick(60);
+		min[nid] = 2 + pick(max[nid] - 2);
+	}
+	hearth_cache_resize(cache, max, min);
+}
+
+static void change_pins(void)
+{
+	struct rig *rig = &m->rig;
+	u64 frame = pick(rig->disk.nr_sectors) / HEARTH_FRAME_SECTORS / 4;
+	u64 offset = frame << (HEARTH_FRAME_SHIFT + 2);
+
+	if (m->rig.is_nested)	/* it waits for look-ups */
+		return;
+	if (pick(2))
+		hearth_pin_add(rig->cache, offset, 1 + pick(8) * PAGE_SIZE);
+	else if (rig->cache->pins)
+		hearth_pin_remove(rig->cache, rig->cache->pins->pins[0].first *
+				  PAGE_SIZE, (rig->cache->pins->pins[0].end -
+				  rig->cache->pins->pins[0].first) * PAGE_SIZE);
+}
+
 static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(14)) {
+	switch (pick(18)) {
+	case 14:
+		change_size();
+		break;
+	case 15:
+		change_pins();
+		break;
+	case 16:
+		WRITE_ONCE(cache->paused, !pick(3));
+		break;
+	case 17:
+		hearth_cache_drop(cache);
+		break;
 	case 8:
 		held_drop(1 + pick(16));
 		break;

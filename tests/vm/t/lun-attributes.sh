@@ -10,7 +10,7 @@ make_lun vol0 dev=/dev/vdb,cache=64M,mode=writearound,home=stripe,stripe=128k,re
 lun=$core/hearth_0/vol0
 sys=/sys/class/hearth/vol0
 
-grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
+grep -Fqx 'dev=/dev/vdb cache=67108864 cache_min=67108864 mode=writearound home=stripe stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
 	<(sed -n 2p $lun/info | sed 's/^ *//;s/ *$//') || fail "info: $(<$lun/info)"
 
 equal dev_path "$(<$sys/dev_path)" /dev/vdb

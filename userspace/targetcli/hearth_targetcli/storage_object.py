@@ -55,6 +55,7 @@ class HearthMixin:
     name      of the LUN, also in /sys/class/hearth
     dev       block device, claimed exclusively; a by-id or by-path name of it is what gets saved
     cache     size in bytes, or a number with k, M, G or T
+    cache_min what is guaranteed of it whatever other LUNs want; all of it if None
     mode      writethrough, writeback or writearound
     home      touch or stripe: how the home node of a block is chosen
     stripe    size of a stripe, a power of two from 64K
@@ -66,8 +67,8 @@ class HearthMixin:
     """
 
     def __init__(self, name, dev=None, cache=None, mode=None, home=None, stripe=None,
-                 readahead=None, dirty=None, readonly=None, wwn=None, index=None):
-        settings = {"cache": cache, "mode": mode, "home": home, "stripe": stripe,
+                 readahead=None, dirty=None, readonly=None, wwn=None, cache_min=None, index=None):
+        settings = {"cache": cache, "cache_min": cache_min, "mode": mode, "home": home, "stripe": stripe,
                     "readahead": readahead, "dirty": dirty, "readonly": _flag(readonly)}
         settings = {key: value for key, value in settings.items() if value is not None}
         if dev is None:
@@ -194,6 +195,8 @@ class HearthMixin:
     udev_path = property(lambda self: self._get_udev_path(),
                          doc="Name of the backing device, as saved.")
     cache = property(lambda self: int(self._setting("cache") or 0), doc="Size of the cache in bytes.")
+    cache_min = property(lambda self: int(self._setting("cache_min") or 0),
+                         doc="What is guaranteed of the cache, in bytes.")
     mode = property(lambda self: self._setting("mode"), doc="writethrough, writeback or writearound.")
     home = property(lambda self: self._setting("home"), doc="touch or stripe.")
     stripe = property(lambda self: int(self._setting("stripe") or 0), doc="Size of a stripe in bytes.")
@@ -209,6 +212,6 @@ class HearthMixin:
 
     def dump(self):
         d = super().dump()
-        d.update(dev=self.udev_path, cache=self.cache, mode=self.mode, home=self.home,
+        d.update(dev=self.udev_path, cache=self.cache, cache_min=self.cache_min, mode=self.mode, home=self.home,
                  stripe=self.stripe, readahead=self.readahead, dirty=self.dirty, readonly=self.readonly, wwn=self.wwn)
         return d

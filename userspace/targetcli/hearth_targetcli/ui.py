@@ -52,7 +52,8 @@ class StorageObjectMixin:
         "stripe": ("number", "Size of a stripe in bytes, for home=stripe."),
         "readahead": ("string", "Largest readahead window for sequential reads, from 128K to 64M; 0 for none."),
         "dirty": ("string", "How much may wait to be written back, in bytes or with k, M, G or T."),
-        "cache": ("number", "Size of the cache in bytes."),
+        "cache": ("string", "Size of the cache: bytes, or a number with k, M, G or T."),
+        "cache_min": ("string", "What is guaranteed of the cache whatever other LUNs want."),
     }
 
     ui_type_hearth_mode = _choice_type(MODES)
@@ -104,7 +105,7 @@ class BackstoreMixin:
         super().__init__(PLUGIN, parent)
 
     def ui_command_create(self, name, dev, cache, mode=None, home=None, stripe=None,
-                          readahead=None, dirty=None, readonly=None, wwn=None):
+                          readahead=None, dirty=None, readonly=None, wwn=None, cache_min=None):
         '''
         Creates a LUN that keeps the blocks of the block device "dev" in a
         cache in memory, each on its home NUMA node. The device is claimed:
@@ -115,7 +116,8 @@ class BackstoreMixin:
         ==========
         cache
         -----
-        Size of the cache in bytes, or a number with k, M, G or T.
+        Size of the cache in bytes, or a number with k, M, G or T. Can be
+        changed later: set attribute cache=...
 
         mode
         ----
@@ -155,6 +157,12 @@ class BackstoreMixin:
         block or fileio LUN of the same name to move that LUN here: delete it
         there, create it here, and the initiators see the same disk.
 
+        cache_min
+        ---------
+        What is guaranteed of the cache; all of it by default. What is above
+        comes from the memory that the LUNs share, and may be taken back when
+        others need it. Can be changed later: set attribute cache_min=...
+
         EXAMPLE
         =======
         create name=vol0 dev=/dev/disk/by-id/wwn-0x5000c500a1b2c3d4 cache=16G
@@ -162,7 +170,7 @@ class BackstoreMixin:
         '''
         self.assert_root()
         so = self.create_object(name, dev, cache=cache, mode=mode, home=home, stripe=stripe,
-                                readahead=readahead, dirty=dirty, readonly=readonly, wwn=wwn)
+                                readahead=readahead, dirty=dirty, readonly=readonly, wwn=wwn, cache_min=cache_min)
         node = self.so_cls(so, self)
         self.setup_model_alias(so)
         self.shell.log.info(f"Created hearth storage object {name} using {so.udev_path}, "

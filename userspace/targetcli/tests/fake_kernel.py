@@ -131,7 +131,7 @@ class FakeKernel:
             self._act(path.parent, path.name)
         elif path.name == "vpd_unit_serial":
             self._write_wwn(path.parent.parent, text)
-        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty"):
+        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty", "cache", "cache_min"):
             self._set(path.parent.parent, path.name, text)
         else:
             self._fwrite(path, text)
@@ -148,7 +148,7 @@ class FakeKernel:
     def _check(self, lun, key, value):
         if key in CHOICES and value not in CHOICES[key]:
             self.refuse(lun, f"{key}={value}: give {' or '.join(CHOICES[key])}")
-        if key in ("cache", "stripe", "readahead", "dirty"):
+        if key in ("cache", "cache_min", "stripe", "readahead", "dirty"):
             match = re.fullmatch(r"(\d+)([kKMGT]?)", value)
             if not match:
                 self.refuse(lun, f"{key}={value}: not a size; give bytes or a number with k, M, G or T")
@@ -162,16 +162,17 @@ class FakeKernel:
         for pair in text.split(","):
             key, _, value = pair.partition("=")
             settings[key] = self._check(lun, key, value)
+        settings.setdefault("cache_min", settings.get("cache"))
         (lun / "control").write_text(repr(settings))
         self._show(lun, settings)
 
     def _show(self, lun, settings):
-        keys = ("dev", "cache", "mode", "home", "stripe", "readahead", "dirty", "readonly")
+        keys = ("dev", "cache", "cache_min", "mode", "home", "stripe", "readahead", "dirty", "readonly")
         shown = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
         with (lun / "info").open("a") as info:
             info.write(f"        {shown}\n")
-        for key, writable in {"mode": True, "home": True, "readahead": True, "dirty": True, "cache": False,
-                              "stripe": False}.items():
+        for key, writable in {"mode": True, "home": True, "readahead": True, "dirty": True, "cache": True,
+                              "cache_min": True, "stripe": False}.items():
             attribute = lun / "attrib" / key
             attribute.write_text(str(settings.get(key)))
             attribute.chmod(0o644 if writable else 0o444)

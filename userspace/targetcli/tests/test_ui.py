@@ -81,7 +81,8 @@ class UITest(unittest.TestCase):
         self.create(more="wwn=serial-1")
         shown = self.run_command("/backstores/hearth/vol0 info").splitlines()
         self.assertEqual(shown, [
-            "cache: 17179869184", f"dev: {self.dev}", "dirty: 0", "home: touch", "mode: writethrough", "name: vol0",
+            "cache: 17179869184", "cache_min: 17179869184", f"dev: {self.dev}", "dirty: 0", "home: touch",
+            "mode: writethrough", "name: vol0",
             "plugin: hearth", "readahead: 2097152", "readonly: False", "stripe: 1048576", "wwn: serial-1",
             "size: 107374182400", "state: ok", "dirty bytes: 0"])
 
@@ -102,8 +103,18 @@ class UITest(unittest.TestCase):
     def test_a_read_only_attribute_cannot_be_set(self):
         self.create()
         with contextlib.suppress(Exception):
-            self.run_command("/backstores/hearth/vol0 set attribute cache=1G")
-        self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.cache, 16 << 30)
+            self.run_command("/backstores/hearth/vol0 set attribute stripe=128K")
+        self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.stripe, 1 << 20)
+
+    def test_the_cache_is_resized(self):
+        self.create(more="cache_min=1G")
+        so = self.node("/backstores/hearth/vol0").rtsnode
+        self.assertEqual(so.cache_min, 1 << 30)
+        self.run_command("/backstores/hearth/vol0 set attribute cache=8G cache_min=512M")
+        self.assertEqual((so.cache, so.cache_min), (8 << 30, 512 << 20))
+        with self.assertRaisesRegex(Exception, "hearth/vol0: cache=much: not a size"):
+            self.run_command("/backstores/hearth/vol0 set attribute cache=much")
+        self.assertEqual(so.cache, 8 << 30)
 
     def test_delete(self):
         self.create()
