@@ -163,6 +163,7 @@ void hearth_orphan_put(struct hearth_dev *hdev);
 int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
+struct page *hearth_pattern_alloc(void);
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
 extern const struct hearth_cache_ops hearth_cache_ops;
 
