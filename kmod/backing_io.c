@@ -230,6 +230,10 @@ void hearth_backing_submit(struct hearth_io *io)
 	struct hearth_request *req = submitter_get(io);
 	struct blk_plug plug;
 
+	if (io->op == HEARTH_OP_ALONE) {
+		hearth_io_end(io, req->alone ? req->alone(req->hdev) : 0);
+		return;
+	}
 	blk_start_plug(&plug);
 	switch (io->op) {
 	case HEARTH_OP_READ:
@@ -251,6 +255,7 @@ void hearth_backing_submit(struct hearth_io *io)
 		submit_flush(req);
 		break;
 	case HEARTH_OP_FORGET:	/* needs no I/O */
+	case HEARTH_OP_ALONE:
 		break;
 	}
 	blk_finish_plug(&plug);

@@ -99,6 +99,8 @@ static int enable(struct hearth_dev *hdev)
 	ret = hearth_backing_open(hdev);
 	if (ret)
 		return ret;
+	hearth_capacity_init(hdev);
+	hearth_reattach_init(hdev);
 	ret = hearth_node_reserve(hdev);
 	if (ret)
 		goto out_close_backing;
@@ -152,6 +154,7 @@ static void hearth_destroy_device(struct se_device *dev)
 
 	hearth_stats_remove(hdev);
 	hearth_writeback_stop(hdev);
+	hearth_capacity_exit(hdev);
 	if (!refcount_dec_and_test(&hdev->nr_orphans))
 		wait_for_completion(&hdev->orphans_gone);
 	hearth_writeback_free(hdev);
@@ -159,6 +162,7 @@ static void hearth_destroy_device(struct se_device *dev)
 	hearth_cache_free(hdev->cache);
 	hdev->cache = NULL;
 	hearth_node_release(hdev);
+	hearth_reattach_exit(hdev);
 	hearth_backing_close(hdev);
 }
 

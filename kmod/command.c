@@ -274,6 +274,19 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 	return &req->io;
 }
 
+/* Submits a request that no command waits for, and waits. */
+static int wait_for(struct hearth_request *req)
+{
+	struct hearth_waiter waiter;
+
+	init_completion(&waiter.done);
+	req->waiter = &waiter;
+	hearth_orphan_get(req->hdev);
+	hearth_io_submit(&req->io);
+	wait_for_completion(&waiter.done);
+	return waiter.error;
+}
+
 /**
  * hearth_command_wait() - do something with all of a LUN, and wait
  * @hdev: the LUN
@@ -285,16 +298,33 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op)
 {
 	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
-	struct hearth_waiter waiter;
 
-	init_completion(&waiter.done);
 	init_request(req, hdev, NULL, op);
-	req->waiter = &waiter;
 	req->io.span.len = hdev->cache->size_bytes;
-	hearth_orphan_get(hdev);
-	hearth_io_submit(&req->io);
-	wait_for_completion(&waiter.done);
-	return waiter.error;
+	return wait_for(req);
+}
+
+/**
+ * hearth_command_alone() - forget what is clean in a range, and wait
+ * @hdev: the LUN
+ * @offset: first byte
+ * @len: bytes
+ * @alone: called when no command is under way in the range, or NULL; no other
+ *	begins until it returns
+ *
+ * Context: Process context, sleeps.
+ * Return: What @alone did.
+ */
+int hearth_command_alone(struct hearth_dev *hdev, u64 offset, u64 len,
+			 int (*alone)(struct hearth_dev *hdev))
+{
+	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
+
+	init_request(req, hdev, NULL, HEARTH_OP_ALONE);
+	req->io.span.offset = offset;
+	req->io.span.len = len;
+	req->alone = alone;
+	return wait_for(req);
 }
 
 const struct hearth_cache_ops hearth_cache_ops = {
@@ -582,6 +612,8 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
 	sense_reason_t ret;
 	bool writes;
 
+	if (hearth_capacity_intercept(cmd))
+		return 0;
 	ret = sbc_parse_cdb(cmd, &hearth_exec_ops_table);
 	if (ret)
 		return ret;

@@ -143,7 +143,16 @@ static struct attribute *hearth_attrs[] = {
 	&dev_attr_discard_dirty.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(hearth);
+
+static const struct attribute_group hearth_group = {
+	.attrs = hearth_attrs,
+};
+
+static const struct attribute_group *hearth_groups[] = {
+	&hearth_group,
+	&hearth_online_group,
+	NULL
+};
 
 /* The directory of one node of one LUN. */
 struct hearth_node_dir {

@@ -41,6 +41,7 @@ enum hearth_op {
 	HEARTH_OP_FLUSH,	/* empty: all of the LUN */
 	HEARTH_OP_CLEAN,	/* write back what is dirty */
 	HEARTH_OP_FORGET,	/* drop frames, dirty or not; no backing I/O */
+	HEARTH_OP_ALONE,	/* drop what is clean; the owner does the rest */
 };
 
 /**

@@ -319,7 +319,7 @@ static void print_active(const struct rig *rig)
 {
 	static const char * const ops[] = {
 		"read", "prefetch", "write", "discard", "write same", "flush",
-		"clean", "forget"
+		"clean", "forget", "alone"
 	};
 	const struct hearth_io *io;
 	unsigned int i;

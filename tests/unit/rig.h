@@ -149,7 +149,8 @@ static inline bool req_fills(const struct req *req)
 static inline bool req_is_command(const struct req *req)
 {
 	return req->io.op != HEARTH_OP_PREFETCH &&
-	       req->io.op != HEARTH_OP_CLEAN && req->io.op != HEARTH_OP_FORGET;
+	       req->io.op != HEARTH_OP_CLEAN &&
+	       req->io.op != HEARTH_OP_FORGET && req->io.op != HEARTH_OP_ALONE;
 }
 
 /* Whether it changes what the LUN holds. */

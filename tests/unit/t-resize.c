@@ -296,6 +296,29 @@ static void a_paused_cache_is_bypassed_and_stays_coherent(void **state)
 	finish(&rig);
 }
 
+/* It waits for what is under way, and who comes later waits for it. */
+static void forgetting_runs_alone(void **state)
+{
+	struct req *read, *forget, *late;
+
+	(void)state;
+	start_pages(NR);
+	read_frames(0, 40);
+	read = begin(&rig, HEARTH_OP_READ, 40 * F, F);
+	forget = begin(&rig, HEARTH_OP_ALONE, 0, 100 * F);
+	late = begin(&rig, HEARTH_OP_READ, 50 * F, F);
+	assert_on_disk(read);
+	assert_waits(forget);
+	assert_waits(late);
+	rig_finish_disk(read);
+	assert_on_disk(forget);
+	assert_waits(late);
+	rig_finish_disk(forget);
+	assert_done(forget);
+	assert_int_equal(nr_there(0, 100), 0);
+	finish(&rig, read, forget, late);
+}
+
 /* A fill that began on the smaller LUN has not read what is behind its end. */
 static void a_lun_grows_under_a_fill_of_its_last_frame(void **state)
 {
@@ -334,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_discarded_frame_that_was_pinned_goes),
 		cmocka_unit_test(pins_are_refused_that_cannot_be_kept),
 		cmocka_unit_test(a_paused_cache_is_bypassed_and_stays_coherent),
+		cmocka_unit_test(forgetting_runs_alone),
 		cmocka_unit_test(a_lun_grows_under_a_fill_of_its_last_frame),
 	};
 

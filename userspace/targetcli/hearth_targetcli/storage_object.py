@@ -151,6 +151,39 @@ class HearthMixin:
         with self._explained(f"set attribute {attribute} to {value}"):
             _store(path, value)
 
+    def _act(self, file, value=1, action=None):
+        """Writes to a file of the LUN in sysfs."""
+        with self._explained(action or file):
+            _store(f"{_SYSFS}/{self.name}/{file}", value)
+
+    def pause(self):
+        """Has every command bypass the cache until resume()."""
+        self._act("paused", 1, "pause the cache")
+
+    def resume(self):
+        """Undoes pause()."""
+        self._act("paused", 0, "resume the cache")
+
+    def drop(self):
+        """Empties the cache of all that is clean and not pinned."""
+        self._act("drop", 1, "drop the cache")
+
+    def rescan(self):
+        """Takes over the size that the device has now."""
+        self._act("rescan", 1, "rescan the device")
+
+    def reattach(self):
+        """Takes a device back that had vanished."""
+        self._act("reattach", 1, "reattach the device")
+
+    def pin(self, offset, length):
+        """Keeps the frames of a range from being evicted, until unpin()."""
+        self._act("pin", f"{offset}+{length}", f"pin {offset}+{length}")
+
+    def unpin(self, offset, length):
+        """Undoes pin() of the same range."""
+        self._act("unpin", f"{offset}+{length}", f"unpin {offset}+{length}")
+
     def delete(self, save=False):
         """Deletes the LUNs that export it, as for every backstore, then the object itself.
 
@@ -172,10 +205,6 @@ class HearthMixin:
     def discard_dirty(self):
         """Forgets what is dirty: the device keeps what it has. Refused while the LUN is exported."""
         self._act("discard_dirty")
-
-    def _act(self, action):
-        with self._explained(action):
-            _store(f"{_SYSFS}/{self.name}/{action}", 1)
 
     def _setting(self, key):
         """The value of key=value in the second line of `info`, or None."""
@@ -209,6 +238,9 @@ class HearthMixin:
     readonly = property(lambda self: self._setting("readonly") == "1", doc="True if nobody can write.")
     size = property(lambda self: int(self._sysfs("size_bytes") or 0), doc="Size of the LUN in bytes.")
     state = property(lambda self: self._sysfs("state"), doc="ok, degraded or gone; None if not known.")
+
+    paused = property(lambda self: self._sysfs("paused") == "1", doc="True while the cache is bypassed.")
+    pinned = property(lambda self: self._sysfs("pinned") or "", doc="Pinned ranges, offset+length,...")
 
     def dump(self):
         d = super().dump()

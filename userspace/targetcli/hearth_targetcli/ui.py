@@ -75,6 +75,8 @@ class StorageObjectMixin:
         self.shell.log.info(f"size: {self.rtsnode.size}")
         self.shell.log.info(f"state: {self.rtsnode.state}")
         self.shell.log.info(f"dirty bytes: {self.rtsnode.dirty_bytes}")
+        self.shell.log.info(f"paused: {self.rtsnode.paused}")
+        self.shell.log.info(f"pinned: {self.rtsnode.pinned or 'nothing'}")
 
     def ui_command_flush(self):
         '''
@@ -95,6 +97,69 @@ class StorageObjectMixin:
         lost = self.rtsnode.dirty_bytes
         self.rtsnode.discard_dirty()
         self.shell.log.info(f"{self.name}: {lost} bytes discarded.")
+
+    def ui_command_pause(self):
+        '''
+        Has every command bypass the cache, until "resume". What is in the
+        cache stays there and stays right.
+        '''
+        self.assert_root()
+        self.rtsnode.pause()
+        self.shell.log.info("The cache is bypassed.")
+
+    def ui_command_resume(self):
+        '''
+        Has commands use the cache again, after "pause".
+        '''
+        self.assert_root()
+        self.rtsnode.resume()
+        self.shell.log.info("The cache is in use.")
+
+    def ui_command_drop(self):
+        '''
+        Empties the cache, but for what is pinned or under way. Nothing is
+        lost: the device has all of it.
+        '''
+        self.assert_root()
+        self.rtsnode.drop()
+        self.shell.log.info("The cache was dropped.")
+
+    def ui_command_rescan(self):
+        '''
+        Takes over the size that the backing device has now, and has every
+        initiator told if that is another than before. A command of any
+        initiator does the same.
+        '''
+        self.assert_root()
+        self.rtsnode.rescan()
+        self.shell.log.info(f"The LUN has {self.rtsnode.size} bytes.")
+
+    def ui_command_reattach(self):
+        '''
+        Takes the backing device back after it had vanished (state "gone"), if
+        it is the same: its identifier and its size must match.
+        '''
+        self.assert_root()
+        self.rtsnode.reattach()
+        self.shell.log.info(f"The LUN uses {self.rtsnode.udev_path} again.")
+
+    def ui_command_pin(self, offset, length):
+        '''
+        Keeps what is cached of a range from being evicted, until "unpin" with
+        the same range or until the LUN is deleted. Both are bytes, or numbers
+        with k, M, G or T. All ranges together are at most half of the cache.
+        '''
+        self.assert_root()
+        self.rtsnode.pin(offset, length)
+        self.shell.log.info(f"Pinned: {self.rtsnode.pinned}")
+
+    def ui_command_unpin(self, offset, length):
+        '''
+        Undoes "pin" of the same range.
+        '''
+        self.assert_root()
+        self.rtsnode.unpin(offset, length)
+        self.shell.log.info(f"Pinned: {self.rtsnode.pinned or 'nothing'}")
 
 
 class BackstoreMixin:

@@ -127,19 +127,29 @@ class FakeKernel:
             self._control(path.parent, text)
         elif path.name == "enable":
             self._enable(path.parent)
-        elif path.parent.parent == self.root / "class":
-            self._act(path.parent, path.name)
         elif path.name == "vpd_unit_serial":
             self._write_wwn(path.parent.parent, text)
         elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty", "cache", "cache_min"):
             self._set(path.parent.parent, path.name, text)
+        elif path.parent.parent == self.root / "class":
+            self._act(path.parent, path.name, text)
         else:
             self._fwrite(path, text)
 
-    def _act(self, sysfs, action):
-        if action == "flush" and (sysfs / "state").read_text() == "degraded\n":
+    def _act(self, sysfs, file, text):
+        if file == "flush" and (sysfs / "state").read_text() == "degraded\n":
             self.refuse(sysfs, "dev=/dev/x: flushing failed: error -5", errno.EIO)
-        (sysfs / "dirty_bytes").write_text("0\n")
+        if file == "reattach" and (sysfs / "state").read_text() == "ok\n":
+            self.refuse(sysfs, "reattach: dev=/dev/x has not vanished; there is nothing to do", errno.EBUSY)
+        if file in ("flush", "discard_dirty"):
+            (sysfs / "dirty_bytes").write_text("0\n")
+        elif file in ("pin", "unpin"):
+            pinned = [pin for pin in (sysfs / "pinned").read_text().strip().split(",") if pin and pin != text]
+            if file == "pin":
+                pinned.append(text)
+            (sysfs / "pinned").write_text(",".join(pinned) + "\n")
+        else:
+            (sysfs / file).write_text(f"{text}\n")
 
     def _write_wwn(self, lun, text):
         (lun / "wwn").mkdir(exist_ok=True)
@@ -195,3 +205,5 @@ class FakeKernel:
         (sysfs / "dirty_bytes").write_text("0\n")
         (sysfs / "flush").write_text("")
         (sysfs / "discard_dirty").write_text("")
+        (sysfs / "paused").write_text("0\n")
+        (sysfs / "pinned").write_text("\n")
