@@ -104,8 +104,9 @@ static int parse_range(const char *text, u64 *ret_offset, u64 *ret_len)
 	if (!plus || plus - text >= sizeof(offset))
 		return -EINVAL;
 	strscpy(offset, text, plus - text + 1);
-	return hearth_parse_size(offset, ret_offset) ?:
-	       hearth_parse_size(plus + 1, ret_len);
+	if (hearth_parse_size(offset, ret_offset))
+		return -EINVAL;
+	return hearth_parse_size(plus + 1, ret_len);
 }
 
 static const char *explain_pin(int error)
@@ -172,16 +173,19 @@ static ssize_t pinned_show(struct device *dev, struct device_attribute *attr,
 {
 	struct hearth_dev *hdev = dev_get_drvdata(dev);
 	const struct hearth_pins *pins;
+	const struct hearth_pin *pin;
 	ssize_t len = 0;
 	unsigned int i;
 
 	rcu_read_lock();
+	/* pairs with the release in replace_pins() */
 	pins = smp_load_acquire(&hdev->cache->pins);
-	for (i = 0; pins && i < pins->nr; i++)
+	for (i = 0; pins && i < pins->nr; i++) {
+		pin = &pins->pins[i];
 		len += sysfs_emit_at(buf, len, "%s%llu+%llu", i ? "," : "",
-				     pins->pins[i].first << HEARTH_FRAME_SHIFT,
-				     (pins->pins[i].end - pins->pins[i].first)
-				     << HEARTH_FRAME_SHIFT);
+				     pin->first << HEARTH_FRAME_SHIFT,
+				     hearth_pin_bytes(pin));
+	}
 	rcu_read_unlock();
 	return len + sysfs_emit_at(buf, len, "\n");
 }

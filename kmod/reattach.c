@@ -7,7 +7,8 @@
  * disks; others cannot be told apart and are not taken back.
  *
  * Nobody knows what happened to it meanwhile, so the cache forgets all that it
- * held of it, but for what the device did not hold yet.  The change takes place while no command is under way.
+ * held of it, but for what the device did not hold yet.  The change takes place
+ * while no command is under way.
  */
 #include "hearth.h"
 

@@ -18,9 +18,10 @@ static unsigned long scan_objects(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
 	struct hearth_dev *hdev = hearth_shrinker_priv(shrinker);
+	unsigned long nr;
 
-	return hearth_cache_shrink(hdev->cache, sc->nid, sc->nr_to_scan) ?:
-	       SHRINK_STOP;
+	nr = hearth_cache_shrink(hdev->cache, sc->nid, sc->nr_to_scan);
+	return nr ?: SHRINK_STOP;
 }
 
 /**

@@ -118,6 +118,7 @@ static void unlink_extent(struct hlist_bl_head *bucket,
 	}
 	while (before->next != ext)
 		before = before->next;
+	/* pairs with the address dependency in find_in() */
 	smp_store_release(&before->next, ext->next);
 }
 

@@ -30,6 +30,11 @@ struct hearth_pins {
 	struct hearth_pin pins[];
 };
 
+static inline u64 hearth_pin_bytes(const struct hearth_pin *pin)
+{
+	return (pin->end - pin->first) << HEARTH_FRAME_SHIFT;
+}
+
 int hearth_pin_add(struct hearth_cache *cache, u64 offset, u64 len);
 int hearth_pin_remove(struct hearth_cache *cache, u64 offset, u64 len);
 void hearth_pins_free(struct hearth_cache *cache);

@@ -114,10 +114,13 @@ unsigned long hearth_cache_reclaimable(const struct hearth_cache *cache,
 				       int nid)
 {
 	struct hearth_pool *pool = cache->pools[nid];
+	unsigned long nr_dirty, nr_pages;
 
-	return pool ? READ_ONCE(pool->nr_pages) -
-		      min(READ_ONCE(pool->nr_pages),
-			  (unsigned long)atomic_long_read(&pool->nr_dirty)) : 0;
+	if (!pool)
+		return 0;
+	nr_pages = READ_ONCE(pool->nr_pages);
+	nr_dirty = atomic_long_read(&pool->nr_dirty);
+	return nr_pages - min(nr_pages, nr_dirty);
 }
 
 /**

@@ -32,7 +32,7 @@
  * @pools: all of the node
  */
 struct commons {
-	spinlock_t lock;
+	spinlock_t lock;	/* of all that follows, and of loans */
 	unsigned long nr_pages;
 	unsigned long nr_lent;
 	struct list_head pools;

@@ -214,15 +214,18 @@ static void change_pins(void)
 	struct rig *rig = &m->rig;
 	u64 frame = pick(rig->disk.nr_sectors) / HEARTH_FRAME_SECTORS / 4;
 	u64 offset = frame << (HEARTH_FRAME_SHIFT + 2);
+	const struct hearth_pin *pin;
 
 	if (m->rig.is_nested)	/* it waits for look-ups */
 		return;
-	if (pick(2))
-		hearth_pin_add(rig->cache, offset, 1 + pick(8) * PAGE_SIZE);
-	else if (rig->cache->pins)
-		hearth_pin_remove(rig->cache, rig->cache->pins->pins[0].first *
-				  PAGE_SIZE, (rig->cache->pins->pins[0].end -
-				  rig->cache->pins->pins[0].first) * PAGE_SIZE);
+	if (pick(2)) {
+		hearth_pin_add(rig->cache, offset,
+			       1 + ((u64)pick(8) << PAGE_SHIFT));
+	} else if (rig->cache->pins) {
+		pin = &rig->cache->pins->pins[0];
+		hearth_pin_remove(rig->cache, pin->first << HEARTH_FRAME_SHIFT,
+				  hearth_pin_bytes(pin));
+	}
 }
 
 static void change_something(void)
