@@ -39,7 +39,7 @@ equal 'hits in the pinned range' "$(($(counter_sum vol0 hits) - hits))" 1536
 write_file drop 1
 frames_are 'that are pinned' 1536
 expect_fail 'pin=4M\+4k: overlaps' write_file pin 4M+4k
-expect_fail 'pin=16M\+9M: too much' write_file pin 16M+11M
+expect_fail 'pin=16M\+11M: too much' write_file pin 16M+11M
 expect_fail 'pin=1T\+1M: not a range of the LUN' write_file pin 1T+1M
 expect_fail 'pin=8M: not a range of the LUN' write_file pin 8M
 expect_fail 'unpin=0\+4M: no such range' write_file unpin 0+4M
