@@ -93,6 +93,22 @@ out_close:
 }
 
 /**
+ * hearth_backing_reopen() - open the device once more, where its path leads now
+ * @hdev: the LUN
+ * @ret_disk: the device
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -errno, after a line in the log.
+ */
+int hearth_backing_reopen(struct hearth_dev *hdev, struct hearth_bdev *ret_disk)
+{
+	int ret = hearth_bdev_open(ret_disk, hdev->params.dev,
+				   !hdev->params.readonly, hdev);
+
+	return ret ? explain_open_error(hdev, ret) : 0;
+}
+
+/**
  * hearth_backing_close() - release the device of a LUN
  * @hdev: the LUN; no I/O is under way
  *

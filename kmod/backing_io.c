@@ -154,7 +154,7 @@ static void submit_dataless(struct hearth_request *req, blk_opf_t opf)
 }
 
 /* Makes a page full of the block that a WRITE SAME carries. */
-static bool make_pattern(struct hearth_request *req)
+static void make_pattern(struct hearth_request *req)
 {
 	struct hearth_span span = req->io.span;
 	u32 block = req->hdev->se_dev.dev_attrib.block_size;
@@ -162,10 +162,8 @@ static bool make_pattern(struct hearth_request *req)
 	u32 offset, len, at, n;
 
 	if (req->pattern)
-		return true;
-	req->pattern = alloc_page(GFP_NOIO | __GFP_NOWARN);
-	if (!req->pattern)
-		return false;
+		return;
+	req->pattern = hearth_pattern_alloc();
 	for (at = 0; at < PAGE_SIZE; at += n) {
 		if (!(at % block)) {
 			span.sg = req->io.span.sg;
@@ -177,7 +175,6 @@ static bool make_pattern(struct hearth_request *req)
 		memcpy_page(req->pattern, at, page, offset, n);
 		hearth_span_advance(&span, n);
 	}
-	return true;
 }
 
 static void submit_pattern(struct hearth_request *req)
@@ -200,10 +197,7 @@ static void submit_write_same(struct hearth_request *req)
 {
 	struct block_device *bdev = req->hdev->disk.bdev;
 
-	if (!make_pattern(req)) {
-		req->status = BLK_STS_RESOURCE;
-		return;
-	}
+	make_pattern(req);
 	req->zeroes = !req->zeroes && bdev_write_zeroes_sectors(bdev) &&
 		      !memchr_inv(page_address(req->pattern), 0, PAGE_SIZE);
 	if (req->zeroes)
@@ -236,6 +230,10 @@ void hearth_backing_submit(struct hearth_io *io)
 	struct hearth_request *req = submitter_get(io);
 	struct blk_plug plug;
 
+	if (io->op == HEARTH_OP_ALONE) {
+		hearth_io_end(io, req->alone ? req->alone(req->hdev) : 0);
+		return;
+	}
 	blk_start_plug(&plug);
 	switch (io->op) {
 	case HEARTH_OP_READ:
@@ -258,6 +256,7 @@ void hearth_backing_submit(struct hearth_io *io)
 		break;
 	case HEARTH_OP_FORGET:	/* needs no I/O */
 	case HEARTH_OP_REHOME:
+	case HEARTH_OP_ALONE:
 		break;
 	}
 	blk_finish_plug(&plug);

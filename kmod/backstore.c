@@ -63,7 +63,8 @@ static int make_cache(struct hearth_dev *hdev)
 		.stripe_bytes	= hdev->params.stripe_bytes,
 		.ahead_bytes	= hdev->params.ahead_bytes,
 		.dirty_bytes	= hearth_params_dirty(&hdev->params),
-		.nr_frames	= hdev->share_pages,
+		.nr_pages	= hdev->share_pages,
+		.min_pages	= hdev->min_pages,
 	};
 
 	hdev->cache = hearth_cache_alloc(&params);
@@ -99,6 +100,8 @@ static int enable(struct hearth_dev *hdev)
 	ret = hearth_backing_open(hdev);
 	if (ret)
 		return ret;
+	hearth_capacity_init(hdev);
+	hearth_reattach_init(hdev);
 	ret = hearth_node_reserve(hdev);
 	if (ret)
 		goto out_close_backing;
@@ -111,8 +114,13 @@ static int enable(struct hearth_dev *hdev)
 	ret = hearth_stats_add(hdev);
 	if (ret)
 		goto out_stop_writeback;
+	ret = hearth_shrink_add(hdev);
+	if (ret)
+		goto out_remove_stats;
 	return 0;
 
+out_remove_stats:
+	hearth_stats_remove(hdev);
 out_stop_writeback:
 	hearth_writeback_stop(hdev);
 	hearth_writeback_free(hdev);
@@ -148,12 +156,15 @@ static void hearth_destroy_device(struct se_device *dev)
 	WRITE_ONCE(hdev->is_going, true);
 	hearth_stats_remove(hdev);
 	hearth_writeback_stop(hdev);
+	hearth_capacity_exit(hdev);
 	if (!refcount_dec_and_test(&hdev->nr_orphans))
 		wait_for_completion(&hdev->orphans_gone);
 	hearth_writeback_free(hdev);
+	hearth_shrink_remove(hdev);
 	hearth_cache_free(hdev->cache);
 	hdev->cache = NULL;
 	hearth_node_release(hdev);
+	hearth_reattach_exit(hdev);
 	hearth_backing_close(hdev);
 }
 
@@ -178,8 +189,9 @@ static ssize_t hearth_show_configfs_dev_params(struct se_device *dev,
 
 	mutex_lock(&hdev->lock);
 	len = scnprintf(page, PAGE_SIZE / 2,
-			"dev=%s cache=%llu mode=%s home=%s dispatch=%s stripe=%llu readahead=%llu dirty=%llu readonly=%d\n",
+			"dev=%s cache=%llu cache_min=%llu mode=%s home=%s dispatch=%s stripe=%llu readahead=%llu dirty=%llu readonly=%d\n",
 			params->dev ?: "", params->cache_bytes,
+			hearth_params_cache_min(params),
 			hearth_mode_name(params->mode),
 			hearth_home_name(params->home),
 			hearth_dispatch_name(params->dispatch),
@@ -355,7 +367,28 @@ static ssize_t hearth_cache_show(struct config_item *item, char *page)
 
 	return sysfs_emit(page, "%llu\n", hdev->params.cache_bytes);
 }
-CONFIGFS_ATTR_RO(hearth_, cache);
+
+static ssize_t hearth_cache_store(struct config_item *item, const char *page,
+				  size_t count)
+{
+	return store_param(item, "cache", page, count);
+}
+CONFIGFS_ATTR(hearth_, cache);
+
+static ssize_t hearth_cache_min_show(struct config_item *item, char *page)
+{
+	struct hearth_dev *hdev = item_to_hearth_dev(item);
+
+	return sysfs_emit(page, "%llu\n",
+			  hearth_params_cache_min(&hdev->params));
+}
+
+static ssize_t hearth_cache_min_store(struct config_item *item,
+				      const char *page, size_t count)
+{
+	return store_param(item, "cache_min", page, count);
+}
+CONFIGFS_ATTR(hearth_, cache_min);
 
 /* The target core's own block_size, which ours checks first. */
 static struct configfs_attribute *core_block_size;
@@ -396,6 +429,7 @@ static struct configfs_attribute *own_attrs[] = {
 	&hearth_attr_dirty,
 	&hearth_attr_stripe,
 	&hearth_attr_cache,
+	&hearth_attr_cache_min,
 };
 
 static struct target_backend_ops hearth_ops = {

@@ -10,6 +10,7 @@
 
 #define MIN_REQUESTS	64
 #define MIN_CLEANS	16
+#define MIN_PATTERNS	2
 
 /* SPC-5: additional sense codes, code and qualifier */
 #define ASC_WRITE_ERROR			0x0c, 0x00
@@ -25,6 +26,7 @@
 static struct kmem_cache *request_slab;
 static mempool_t *request_pool;
 static mempool_t *clean_pool;
+static mempool_t *pattern_pool;
 
 int hearth_command_init(void)
 {
@@ -32,25 +34,31 @@ int hearth_command_init(void)
 	if (!request_slab)
 		return -ENOMEM;
 	request_pool = mempool_create_slab_pool(MIN_REQUESTS, request_slab);
-	if (!request_pool)
-		goto out_slab;
 	clean_pool = mempool_create_slab_pool(MIN_CLEANS, request_slab);
-	if (!clean_pool)
-		goto out_requests;
-	return 0;
-
-out_requests:
-	mempool_destroy(request_pool);
-out_slab:
-	kmem_cache_destroy(request_slab);
+	pattern_pool = mempool_create_page_pool(MIN_PATTERNS, 0);
+	if (request_pool && clean_pool && pattern_pool)
+		return 0;
+	hearth_command_exit();
 	return -ENOMEM;
 }
 
 void hearth_command_exit(void)
 {
+	mempool_destroy(pattern_pool);
 	mempool_destroy(clean_pool);
 	mempool_destroy(request_pool);
 	kmem_cache_destroy(request_slab);
+}
+
+/**
+ * hearth_pattern_alloc() - get the page that a WRITE SAME writes
+ *
+ * Context: Process context; waits for other WRITE SAMEs to end if need be.
+ * Return: The page.
+ */
+struct page *hearth_pattern_alloc(void)
+{
+	return mempool_alloc(pattern_pool, GFP_NOIO);
 }
 
 static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
@@ -84,7 +92,7 @@ struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 static void free_request(struct hearth_request *req)
 {
 	if (req->pattern)
-		__free_page(req->pattern);
+		mempool_free(req->pattern, pattern_pool);
 	mempool_free(req, req->io.op == HEARTH_OP_CLEAN ? clean_pool :
 							  request_pool);
 }
@@ -279,6 +287,19 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 	return &req->io;
 }
 
+/* Submits a request that no command waits for, and waits. */
+static int wait_for(struct hearth_request *req)
+{
+	struct hearth_waiter waiter;
+
+	init_completion(&waiter.done);
+	req->waiter = &waiter;
+	hearth_orphan_get(req->hdev);
+	hearth_io_submit(&req->io);
+	wait_for_completion(&waiter.done);
+	return waiter.error;
+}
+
 /**
  * hearth_command_wait() - do something with all of a LUN, and wait
  * @hdev: the LUN
@@ -290,16 +311,33 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op)
 {
 	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
-	struct hearth_waiter waiter;
 
-	init_completion(&waiter.done);
 	init_request(req, hdev, NULL, op);
-	req->waiter = &waiter;
 	req->io.span.len = hdev->cache->size_bytes;
-	hearth_orphan_get(hdev);
-	hearth_io_submit(&req->io);
-	wait_for_completion(&waiter.done);
-	return waiter.error;
+	return wait_for(req);
+}
+
+/**
+ * hearth_command_alone() - forget what is clean in a range, and wait
+ * @hdev: the LUN
+ * @offset: first byte
+ * @len: bytes
+ * @alone: called when no command is under way in the range, or NULL; no other
+ *	begins until it returns
+ *
+ * Context: Process context, sleeps.
+ * Return: What @alone did.
+ */
+int hearth_command_alone(struct hearth_dev *hdev, u64 offset, u64 len,
+			 int (*alone)(struct hearth_dev *hdev))
+{
+	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
+
+	init_request(req, hdev, NULL, HEARTH_OP_ALONE);
+	req->io.span.offset = offset;
+	req->io.span.len = len;
+	req->alone = alone;
+	return wait_for(req);
 }
 
 const struct hearth_cache_ops hearth_cache_ops = {
@@ -451,11 +489,25 @@ static sense_reason_t execute_write_same_unmap(struct se_cmd *cmd)
 #define UNMAP_HEADER_BYTES	8
 #define UNMAP_DESC_BYTES	16
 
-static u32 nr_unmap_descs(struct se_cmd *cmd, const u8 *list)
+/* Copies a part of the list, whose pages need not be mapped for that. */
+static void read_unmap_list(struct se_cmd *cmd, void *buf, u32 len, u32 offset)
+{
+	sg_pcopy_to_buffer(cmd->t_data_sg, cmd->t_data_nents, buf, len, offset);
+}
+
+static void read_unmap_desc(struct se_cmd *cmd, u32 nr, u8 *desc)
+{
+	read_unmap_list(cmd, desc, UNMAP_DESC_BYTES,
+			UNMAP_HEADER_BYTES + nr * UNMAP_DESC_BYTES);
+}
+
+static u32 nr_unmap_descs(struct se_cmd *cmd)
 {
 	u32 bytes = cmd->data_length - UNMAP_HEADER_BYTES;
+	u8 header[UNMAP_HEADER_BYTES] = { };
 
-	return min_t(u32, get_unaligned_be16(&list[2]), bytes) /
+	read_unmap_list(cmd, header, sizeof(header), 0);
+	return min_t(u32, get_unaligned_be16(&header[2]), bytes) /
 	       UNMAP_DESC_BYTES;
 }
 
@@ -472,18 +524,20 @@ static sense_reason_t check_unmap_desc(struct se_device *dev, const u8 *desc)
 	return 0;
 }
 
-static sense_reason_t check_unmap(struct se_cmd *cmd, const u8 *list)
+static sense_reason_t check_unmap(struct se_cmd *cmd)
 {
 	struct se_device *dev = cmd->se_dev;
-	u32 nr = nr_unmap_descs(cmd, list);
+	u8 desc[UNMAP_DESC_BYTES] = { };
+	u32 nr = nr_unmap_descs(cmd);
 	sense_reason_t ret = 0;
 	u32 i;
 
 	if (nr > dev->dev_attrib.max_unmap_block_desc_count)
 		return TCM_INVALID_PARAMETER_LIST;
-	for (i = 0; i < nr && !ret; i++)
-		ret = check_unmap_desc(dev, list + UNMAP_HEADER_BYTES +
-					    i * UNMAP_DESC_BYTES);
+	for (i = 0; i < nr && !ret; i++) {
+		read_unmap_desc(cmd, i, desc);
+		ret = check_unmap_desc(dev, desc);
+	}
 	return ret;
 }
 
@@ -491,36 +545,26 @@ static sense_reason_t check_unmap(struct se_cmd *cmd, const u8 *list)
 static bool next_unmap(struct hearth_request *req)
 {
 	struct se_cmd *cmd = req->cmd;
+	u8 desc[UNMAP_DESC_BYTES] = { };
+	u32 nr = nr_unmap_descs(cmd);
 	u64 nr_blocks = 0;
-	const u8 *desc;
-	u8 *list;
-	u32 nr;
 
-	list = transport_kmap_data_sg(cmd);
-	if (!list) {
-		req->io.error = -ENOMEM;
-		return false;
-	}
-	nr = nr_unmap_descs(cmd, list);
 	while (req->unmap_next < nr && !nr_blocks) {
-		desc = list + UNMAP_HEADER_BYTES +
-		       req->unmap_next++ * UNMAP_DESC_BYTES;
+		read_unmap_desc(cmd, req->unmap_next++, desc);
 		nr_blocks = get_unaligned_be32(desc + 8);
-		req->io.span.offset = lba_to_offset(cmd,
-						    get_unaligned_be64(desc));
-		req->io.span.len = lba_to_offset(cmd, nr_blocks);
 	}
-	transport_kunmap_data_sg(cmd);
-	if (nr_blocks)
-		hearth_io_submit(&req->io);
-	return nr_blocks;
+	if (!nr_blocks)
+		return false;
+	req->io.span.offset = lba_to_offset(cmd, get_unaligned_be64(desc));
+	req->io.span.len = lba_to_offset(cmd, nr_blocks);
+	hearth_io_submit(&req->io);
+	return true;
 }
 
 static sense_reason_t execute_unmap(struct se_cmd *cmd)
 {
 	struct hearth_request *req;
 	sense_reason_t ret;
-	u8 *list;
 
 	if (cmd->t_task_cdb[1])	/* ANCHOR is not supported */
 		return TCM_INVALID_CDB_FIELD;
@@ -530,11 +574,7 @@ static sense_reason_t execute_unmap(struct se_cmd *cmd)
 	}
 	if (cmd->data_length < UNMAP_HEADER_BYTES)
 		return TCM_PARAMETER_LIST_LENGTH_ERROR;
-	list = transport_kmap_data_sg(cmd);
-	if (!list)
-		return TCM_OUT_OF_RESOURCES;
-	ret = check_unmap(cmd, list);
-	transport_kunmap_data_sg(cmd);
+	ret = check_unmap(cmd);
 	if (ret)
 		return ret;
 
@@ -583,6 +623,8 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
 	sense_reason_t ret;
 	bool writes;
 
+	if (hearth_capacity_intercept(cmd))
+		return 0;
 	if (cdb[0] == PRE_FETCH || cdb[0] == HEARTH_PRE_FETCH_16)
 		return hearth_prefetch_parse(cmd);
 	ret = sbc_parse_cdb(cmd, &hearth_exec_ops_table);

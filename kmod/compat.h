@@ -10,6 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/shrinker.h>
 #include <linux/version.h>
 #include <target/target_core_base.h>
 #include <target/target_core_backend.h>
@@ -72,6 +73,75 @@ static inline void hearth_bdev_close(struct hearth_bdev *b)
 {
 	blkdev_put(b->bdev, b->mode);
 	b->bdev = NULL;
+}
+
+#endif
+
+typedef unsigned long hearth_shrink_fn(struct shrinker *shrinker,
+				       struct shrink_control *sc);
+
+/* A shrinker that knows nodes, and what it belongs to. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+
+struct hearth_shrinker {
+	struct shrinker *shrinker;
+};
+
+static inline int hearth_shrinker_register(struct hearth_shrinker *h,
+					   hearth_shrink_fn *count,
+					   hearth_shrink_fn *scan, void *priv,
+					   const char *name)
+{
+	h->shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "hearth-%s", name);
+	if (!h->shrinker)
+		return -ENOMEM;
+	h->shrinker->count_objects = count;
+	h->shrinker->scan_objects = scan;
+	h->shrinker->private_data = priv;
+	shrinker_register(h->shrinker);
+	return 0;
+}
+
+static inline void hearth_shrinker_unregister(struct hearth_shrinker *h)
+{
+	shrinker_free(h->shrinker);
+}
+
+static inline void *hearth_shrinker_priv(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+#else
+
+struct hearth_shrinker {
+	struct shrinker shrinker;
+	void *priv;
+};
+
+static inline int hearth_shrinker_register(struct hearth_shrinker *h,
+					   hearth_shrink_fn *count,
+					   hearth_shrink_fn *scan, void *priv,
+					   const char *name)
+{
+	h->shrinker = (struct shrinker){
+		.count_objects	= count,
+		.scan_objects	= scan,
+		.seeks		= DEFAULT_SEEKS,
+		.flags		= SHRINKER_NUMA_AWARE,
+	};
+	h->priv = priv;
+	return register_shrinker(&h->shrinker, "hearth-%s", name);
+}
+
+static inline void hearth_shrinker_unregister(struct hearth_shrinker *h)
+{
+	unregister_shrinker(&h->shrinker);
+}
+
+static inline void *hearth_shrinker_priv(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct hearth_shrinker, shrinker)->priv;
 }
 
 #endif

@@ -57,15 +57,41 @@ struct hearth_writeback {
 };
 
 /**
+ * struct hearth_disk_id - what makes a device the one that it is
+ * @id: its identifier
+ * @len: length of @id; 0: it has none
+ * @block: its logical block
+ * @start: first sector on its disk
+ * @nr_sectors: its size
+ */
+struct hearth_disk_id {
+	u8 id[16];
+	int len;
+	u32 block;
+	u64 start;
+	u64 nr_sectors;
+};
+
+/**
  * struct hearth_dev - a LUN
  * @se_dev: the target core's part
  * @name: as in configfs, for messages
  * @lock: protects @params
  * @params: what was asked for
  * @disk: the backing device, while the LUN is enabled
+ * @disk_id: of @disk when the LUN was enabled
+ * @incoming: the device that is about to become @disk, see reattach.c
+ * @former_disks: devices that are gone, to be closed with the LUN
+ * @nr_sectors: size of @disk as last seen
+ * @capacity_work: looks at it again, see capacity.c
+ * @untold_lock: protects @untold
+ * @untold: initiators that do not know yet that the LUN has another size
+ * @has_untold: there are such
  * @bios: for I/O on @disk
  * @cache: while the LUN is enabled
- * @share_pages: of memory, by node id; accounted in node.c
+ * @share_pages: of memory, by node id; see node.c
+ * @min_pages: what is guaranteed of that
+ * @shrinker: gives memory back, see shrink.c
  * @sysfs: /sys/class/hearth/<name>
  * @nodes: its node<N> directories, by node id
  * @writeback: see writeback.c
@@ -80,9 +106,19 @@ struct hearth_dev {
 	struct mutex lock;	/* of params */
 	struct hearth_params params;
 	struct hearth_bdev disk;
+	struct hearth_disk_id disk_id;
+	struct hearth_bdev *incoming;
+	struct list_head former_disks;
+	u64 nr_sectors;
+	struct work_struct capacity_work;
+	spinlock_t untold_lock;	/* of the next two */
+	struct list_head untold;
+	bool has_untold;
 	struct bio_set bios;
 	struct hearth_cache *cache;
 	unsigned long *share_pages;
+	unsigned long *min_pages;
+	struct hearth_shrinker shrinker;
 	struct device *sysfs;
 	struct hearth_node_dir **nodes;
 	struct hearth_writeback writeback;
@@ -129,6 +165,7 @@ struct hearth_waiter {
  * @unmap_next: the next descriptor of an UNMAP
  * @read_next: what to read after a flush, if that has a length
  * @prefetch: what is left of a PRE-FETCH, see prefetch.c
+ * @alone: of a HEARTH_OP_ALONE: what is to be done while it runs alone
  */
 struct hearth_request {
 	struct hearth_io io;
@@ -144,6 +181,7 @@ struct hearth_request {
 	u32 unmap_next;
 	struct hearth_span read_next;
 	struct hearth_prefetch prefetch;
+	int (*alone)(struct hearth_dev *hdev);
 };
 
 static inline struct hearth_dev *to_hearth_dev(struct se_device *se_dev)
@@ -162,6 +200,7 @@ static inline struct hearth_request *to_hearth_request(struct hearth_io *io)
 
 /* backing.c */
 int hearth_backing_open(struct hearth_dev *hdev);
+int hearth_backing_reopen(struct hearth_dev *hdev, struct hearth_bdev *ret_disk);
 void hearth_backing_close(struct hearth_dev *hdev);
 
 /* backing_io.c */
@@ -178,15 +217,24 @@ static inline void hearth_orphan_get(struct hearth_dev *hdev)
 	refcount_inc(&hdev->nr_orphans);
 }
 
+/* capacity.c */
+void hearth_capacity_init(struct hearth_dev *hdev);
+void hearth_capacity_exit(struct hearth_dev *hdev);
+void hearth_capacity_update(struct hearth_dev *hdev);
+bool hearth_capacity_intercept(struct se_cmd *cmd);
+
 /* command.c */
 void hearth_orphan_put(struct hearth_dev *hdev);
 int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
+struct page *hearth_pattern_alloc(void);
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
 struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 					    enum hearth_op op);
 void hearth_request_orphan(struct hearth_request *req);
+int hearth_command_alone(struct hearth_dev *hdev, u64 offset, u64 len,
+			 int (*alone)(struct hearth_dev *hdev));
 extern const struct hearth_cache_ops hearth_cache_ops;
 
 /* dispatch.c */
@@ -204,6 +252,19 @@ u8 hearth_prefetch_status(const struct hearth_request *req);
 /* node.c */
 int hearth_node_reserve(struct hearth_dev *hdev);
 void hearth_node_release(struct hearth_dev *hdev);
+int hearth_node_resize(struct hearth_dev *hdev);
+
+/* online.c */
+extern const struct attribute_group hearth_online_group;
+
+/* reattach.c */
+void hearth_reattach_init(struct hearth_dev *hdev);
+void hearth_reattach_exit(struct hearth_dev *hdev);
+int hearth_reattach(struct hearth_dev *hdev);
+
+/* shrink.c */
+int hearth_shrink_add(struct hearth_dev *hdev);
+void hearth_shrink_remove(struct hearth_dev *hdev);
 
 /* stats.c */
 int hearth_stats_init(void);

@@ -58,7 +58,7 @@ const char *hearth_dispatch_name(enum hearth_dispatch dispatch)
 }
 
 /* "64k" and the like; the suffixes are powers of 1024. */
-static int parse_size(const char *text, u64 *ret_bytes)
+int hearth_parse_size(const char *text, u64 *ret_bytes)
 {
 	static const char suffixes[] = "kmgt";
 	char digits[21];
@@ -102,10 +102,21 @@ static int parse_cache(struct hearth_params *params, const char *value)
 {
 	u64 bytes;
 
-	if (parse_size(value, &bytes) || bytes < MIN_CACHE_BYTES)
+	if (hearth_parse_size(value, &bytes) || bytes < MIN_CACHE_BYTES)
 		return -EINVAL;
 	params->cache_bytes = bytes;
 	return 0;
+}
+
+static int parse_cache_min(struct hearth_params *params, const char *value)
+{
+	return hearth_parse_size(value, &params->cache_min_bytes);
+}
+
+/* What is guaranteed; a cache that became smaller is guaranteed as a whole. */
+u64 hearth_params_cache_min(const struct hearth_params *params)
+{
+	return min(params->cache_min_bytes, params->cache_bytes);
 }
 
 static int parse_mode(struct hearth_params *params, const char *value)
@@ -143,7 +154,7 @@ static int parse_stripe(struct hearth_params *params, const char *value)
 {
 	u64 bytes;
 
-	if (parse_size(value, &bytes) || !is_power_of_2(bytes) ||
+	if (hearth_parse_size(value, &bytes) || !is_power_of_2(bytes) ||
 	    bytes < HEARTH_EXTENT_BYTES || bytes > MAX_STRIPE_BYTES)
 		return -EINVAL;
 	params->stripe_bytes = bytes;
@@ -154,7 +165,7 @@ static int parse_readahead(struct hearth_params *params, const char *value)
 {
 	u64 bytes;
 
-	if (parse_size(value, &bytes) || bytes > MAX_AHEAD_BYTES ||
+	if (hearth_parse_size(value, &bytes) || bytes > MAX_AHEAD_BYTES ||
 	    (bytes && bytes < SZ_128K))
 		return -EINVAL;
 	params->ahead_bytes = bytes;
@@ -165,7 +176,7 @@ static int parse_dirty(struct hearth_params *params, const char *value)
 {
 	u64 bytes;
 
-	if (parse_size(value, &bytes) || bytes < MIN_DIRTY_BYTES)
+	if (hearth_parse_size(value, &bytes) || bytes < MIN_DIRTY_BYTES)
 		return -EINVAL;
 	params->dirty_bytes = bytes;
 	return 0;
@@ -182,18 +193,22 @@ static int parse_readonly(struct hearth_params *params, const char *value)
  * @expects: what a refusal tells the administrator to give
  * @parse: takes a value over; -EINVAL if it is none
  * @online: may be changed while the LUN is enabled
+ * @apply: does what that takes; if it fails, the old value stays
  */
 struct param {
 	const char *key;
 	const char *expects;
 	int (*parse)(struct hearth_params *params, const char *value);
 	bool online;
+	int (*apply)(struct hearth_dev *hdev);
 };
 
 static const struct param param_table[] = {
 	{ "dev", "give the absolute path of a block device", parse_dev },
 	{ "cache", "not a size of at least 1M; give bytes or a number with k, M, G or T",
-	  parse_cache },
+	  parse_cache, true, hearth_node_resize },
+	{ "cache_min", "not a size; give bytes or a number with k, M, G or T",
+	  parse_cache_min, true, hearth_node_resize },
 	{ "mode", "unknown; give writethrough, writeback or writearound",
 	  parse_mode, true },
 	{ "home", "unknown; give touch or stripe", parse_home, true },
@@ -213,6 +228,7 @@ void hearth_params_init(struct hearth_params *params)
 	params->stripe_bytes = DEFAULT_STRIPE_BYTES;
 	params->ahead_bytes = DEFAULT_AHEAD_BYTES;
 	params->dispatch = HEARTH_DISPATCH_AUTO;
+	params->cache_min_bytes = U64_MAX;
 }
 
 void hearth_params_free(struct hearth_params *params)
@@ -244,13 +260,13 @@ static const struct param *find_param(const char *key)
 int hearth_params_set(struct hearth_dev *hdev, const char *key,
 		      const char *value)
 {
-	enum hearth_mode old_mode = hdev->params.mode;
 	const struct param *param = find_param(key);
+	struct hearth_params old = hdev->params;
 	int ret;
 
 	lockdep_assert_held(&hdev->lock);
 	if (!param) {
-		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, mode, home, dispatch, stripe, readahead, dirty and readonly\n",
+		hearth_err(hdev, "%s=%s: unknown key; the keys are dev, cache, cache_min, mode, home, dispatch, stripe, readahead, dirty and readonly\n",
 			   key, value);
 		return -EINVAL;
 	}
@@ -264,10 +280,15 @@ int hearth_params_set(struct hearth_dev *hdev, const char *key,
 		hearth_err(hdev, "%s=%s: %s\n", key, value, param->expects);
 	if (ret || !hdev->cache)
 		return ret;
-	if (hdev->params.mode != old_mode) {
+	if (param->apply && memcmp(&old, &hdev->params, sizeof(old))) {
+		ret = param->apply(hdev);
+		if (ret)
+			hdev->params = old;
+	}
+	if (hdev->params.mode != old.mode) {
 		ret = hearth_writeback_set_mode(hdev, hdev->params.mode);
 		if (ret)
-			hdev->params.mode = old_mode;
+			hdev->params.mode = old.mode;
 	}
 	hearth_cache_set_dirty(hdev->cache, hearth_params_dirty(&hdev->params));
 	WRITE_ONCE(hdev->cache->home, hdev->params.home);

@@ -155,7 +155,16 @@ static struct attribute *hearth_attrs[] = {
 	&dev_attr_discard_dirty.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(hearth);
+
+static const struct attribute_group hearth_group = {
+	.attrs = hearth_attrs,
+};
+
+static const struct attribute_group *hearth_groups[] = {
+	&hearth_group,
+	&hearth_online_group,
+	NULL
+};
 
 /* The directory of one node of one LUN. */
 struct hearth_node_dir {
@@ -184,6 +193,16 @@ static u64 get_limit_frames(const struct hearth_cache *cache, int nid)
 	return hearth_cache_limit(cache, nid);
 }
 
+static u64 get_metadata_bytes(const struct hearth_cache *cache, int nid)
+{
+	return hearth_cache_metadata(cache, nid);
+}
+
+static u64 get_memory_bytes(const struct hearth_cache *cache, int nid)
+{
+	return hearth_cache_memory(cache, nid);
+}
+
 #define NODE_ATTR(_name)						\
 	static struct node_attr node_attr_##_name = {			\
 		.attr = { .name = #_name, .mode = 0444 },		\
@@ -207,11 +226,14 @@ NODE_COUNTER(remote_stored_bytes, HEARTH_REMOTE_STORES);
 NODE_COUNTER(handed_over, HEARTH_HANDED_OVER);
 NODE_COUNTER(rehomed, HEARTH_REHOMED);
 NODE_COUNTER(evictions, HEARTH_EVICTIONS);
+NODE_COUNTER(reclaims, HEARTH_RECLAIMS);
 NODE_COUNTER(bypasses, HEARTH_BYPASSES);
 NODE_COUNTER(cleaned, HEARTH_CLEANED);
 NODE_ATTR(frames);
 NODE_ATTR(dirty_frames);
 NODE_ATTR(limit_frames);
+NODE_ATTR(metadata_bytes);
+NODE_ATTR(memory_bytes);
 
 static struct attribute *node_attrs[] = {
 	&node_attr_hits.attr,
@@ -224,11 +246,14 @@ static struct attribute *node_attrs[] = {
 	&node_attr_handed_over.attr,
 	&node_attr_rehomed.attr,
 	&node_attr_evictions.attr,
+	&node_attr_reclaims.attr,
 	&node_attr_bypasses.attr,
 	&node_attr_cleaned.attr,
 	&node_attr_frames.attr,
 	&node_attr_dirty_frames.attr,
 	&node_attr_limit_frames.attr,
+	&node_attr_metadata_bytes.attr,
+	&node_attr_memory_bytes.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(node);

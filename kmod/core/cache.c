@@ -7,9 +7,11 @@
 #include "flush.h"
 #include "home.h"
 #include "index.h"
+#include "pin.h"
 #include "pool.h"
 #include "readahead.h"
 #include "rehome.h"
+#include "share.h"
 
 #define NOT_DUE	U64_MAX
 
@@ -22,12 +24,22 @@ int hearth_core_init(void)
 		return ret;
 	ret = hearth_index_init();
 	if (ret)
-		hearth_frames_exit();
+		goto out_frames;
+	ret = hearth_share_init();
+	if (ret)
+		goto out_index;
+	return 0;
+
+out_index:
+	hearth_index_exit();
+out_frames:
+	hearth_frames_exit();
 	return ret;
 }
 
 void hearth_core_exit(void)
 {
+	hearth_share_exit();
 	hearth_index_exit();
 	hearth_frames_exit();
 }
@@ -61,7 +73,8 @@ static void map_stripes(struct hearth_cache *cache, const unsigned long *shares)
 	}
 }
 
-static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares)
+static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares,
+		       const unsigned long *min_shares)
 {
 	unsigned long total = 0;
 	int nid;
@@ -69,7 +82,9 @@ static int alloc_pools(struct hearth_cache *cache, const unsigned long *shares)
 	for_each_node(nid) {
 		if (!shares[nid])
 			continue;
-		cache->pools[nid] = hearth_pool_alloc(cache, nid, shares[nid]);
+		cache->pools[nid] = hearth_pool_alloc(cache, nid,
+						      min_shares[nid],
+						      shares[nid]);
 		if (!cache->pools[nid])
 			return -ENOMEM;
 		total += shares[nid];
@@ -107,13 +122,14 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	spin_lock_init(&cache->range_lock);
 	INIT_LIST_HEAD(&cache->ranges);
 	hearth_flush_init(&cache->flush);
-	map_stripes(cache, p->nr_frames);
+	map_stripes(cache, p->nr_pages);
 
 	cache->pools = kcalloc(nr_node_ids, sizeof(*cache->pools), GFP_KERNEL);
 	cache->counters = __alloc_percpu(sizeof(u64) * HEARTH_NR_COUNTERS *
 					 nr_node_ids, sizeof(u64));
 	if (!cache->pools || !cache->counters ||
-	    hearth_rehome_init(cache) || alloc_pools(cache, p->nr_frames)) {
+	    hearth_rehome_init(cache) ||
+	    alloc_pools(cache, p->nr_pages, p->min_pages ?: p->nr_pages)) {
 		hearth_cache_free(cache);
 		return NULL;
 	}
@@ -133,12 +149,18 @@ void hearth_cache_free(struct hearth_cache *cache)
 	int nid;
 
 	if (cache->pools) {
-		synchronize_rcu();	/* look-ups that still hold an extent */
+		for_each_node(nid) {
+			if (cache->pools[nid])
+				hearth_share_leave(cache->pools[nid]);
+		}
+		/* look-ups that hold an extent, LUNs that take a share */
+		synchronize_rcu();
 		hearth_index_empty(cache);
 		for_each_node(nid)
 			hearth_pool_free(cache->pools[nid]);
 	}
 	hearth_rehome_exit(cache);
+	hearth_pins_free(cache);
 	kfree(cache->pools);
 	free_percpu(cache->counters);
 	kfree(cache);
@@ -205,7 +227,7 @@ bool hearth_cache_read_hits(struct hearth_cache *cache,
 	struct hearth_ahead ahead = { };
 	struct hearth_io *fill, *move;
 	u64 due = NOT_DUE;
-	bool hit = true;
+	bool hit = !READ_ONCE(cache->paused);
 
 	while (hit && span->len)
 		hit = read_extent_hits(cache, span, &ahead, &due);
@@ -252,8 +274,28 @@ unsigned long hearth_cache_frames(const struct hearth_cache *cache, int nid)
 	return nr;
 }
 
-/* How many frames may live on a node. */
+/* Pages that frames and metadata may take of a node. */
 unsigned long hearth_cache_limit(const struct hearth_cache *cache, int nid)
 {
-	return cache->pools[nid] ? cache->pools[nid]->max_pages : 0;
+	return cache->pools[nid] ? READ_ONCE(cache->pools[nid]->limit) : 0;
+}
+
+/* Bytes that the cache takes of a node beside the frames' pages. */
+u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid)
+{
+	return cache->pools[nid] ? hearth_pool_metadata(cache->pools[nid]) : 0;
+}
+
+/* Bytes that the cache takes of a node in all. */
+u64 hearth_cache_memory(const struct hearth_cache *cache, int nid)
+{
+	struct hearth_pool *pool = cache->pools[nid];
+	u64 bytes;
+
+	if (!pool)
+		return 0;
+	spin_lock(&pool->lock);
+	bytes = (u64)pool->nr_pages * PAGE_SIZE + hearth_pool_metadata(pool);
+	spin_unlock(&pool->lock);
+	return bytes;
 }

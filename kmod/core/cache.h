@@ -12,6 +12,7 @@
 
 struct hearth_cache;
 struct hearth_io;
+struct hearth_pins;
 struct hearth_pool;
 
 /* A LUN's bytes are mapped to nodes by a table of at most this many stripes. */
@@ -53,6 +54,7 @@ enum hearth_op {
 	HEARTH_OP_CLEAN,	/* write back what is dirty */
 	HEARTH_OP_FORGET,	/* drop frames, dirty or not; no backing I/O */
 	HEARTH_OP_REHOME,	/* move frames to another node; no backing I/O */
+	HEARTH_OP_ALONE,	/* drop what is clean; the owner does the rest */
 };
 
 /**
@@ -68,6 +70,7 @@ enum hearth_op {
  * @HEARTH_HANDED_OVER: requests that the node's workers were given
  * @HEARTH_REHOMED: frames moved here from other nodes
  * @HEARTH_EVICTIONS: frames taken away to make room
+ * @HEARTH_RECLAIMS: frames given back because the node was short of memory
  * @HEARTH_BYPASSES: requests that went past the cache for want of frames
  * @HEARTH_CLEANED: frames written back
  */
@@ -82,6 +85,7 @@ enum hearth_counter {
 	HEARTH_HANDED_OVER,
 	HEARTH_REHOMED,
 	HEARTH_EVICTIONS,
+	HEARTH_RECLAIMS,
 	HEARTH_BYPASSES,
 	HEARTH_CLEANED,
 	HEARTH_NR_COUNTERS
@@ -134,7 +138,9 @@ struct hearth_cache_ops {
  * @stripe_bytes: length of a stripe, a power of two, at least 64 KiB
  * @ahead_bytes: the largest readahead window, see hearth_cache_set_ahead()
  * @dirty_bytes: the hard watermark, see hearth_cache_set_dirty()
- * @nr_frames: by node id: how many frames may live there; 0 for none
+ * @nr_pages: by node id: the memory that the cache may take there, frames and
+ *	metadata; 0 for none
+ * @min_pages: by node id: what is guaranteed of it; NULL: all
  * @priv: the owner's, see &hearth_cache.priv
  */
 struct hearth_cache_params {
@@ -148,7 +154,8 @@ struct hearth_cache_params {
 	u64 stripe_bytes;
 	u64 ahead_bytes;
 	u64 dirty_bytes;
-	const unsigned long *nr_frames;
+	const unsigned long *nr_pages;
+	const unsigned long *min_pages;
 };
 
 /**
@@ -179,7 +186,7 @@ struct hearth_flush {
  * struct hearth_cache - the cache of one LUN
  * @ops: the surroundings
  * @priv: theirs
- * @size_bytes: of the LUN
+ * @size_bytes: of the LUN; may change at any time, each request reads it once
  * @block_bytes: the device's logical block
  * @mode: may change at any time; each request reads it once
  * @home: likewise
@@ -193,6 +200,8 @@ struct hearth_flush {
  * @suitors: who reads what lives on other nodes, see rehome.c; NULL: one node
  * @nr_rehomes: HEARTH_OP_REHOME requests under way
  * @pools: by node id, NULL where there is no share
+ * @pins: see pin.c
+ * @paused: every request bypasses the cache
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
  * @range_lock: protects @ranges and the waiters of each
  * @nr_ranges: length of @ranges; read without the lock, see range.c
@@ -216,6 +225,8 @@ struct hearth_cache {
 	u64 *suitors;
 	atomic_long_t nr_rehomes;
 	struct hearth_pool **pools;
+	struct hearth_pins *pins;
+	bool paused;
 	u64 __percpu *counters;
 
 	spinlock_t range_lock ____cacheline_aligned_in_smp;
@@ -288,6 +299,7 @@ struct hearth_slot {
  *	for, so it says where it failed and is not counted as readahead
  * @error: result: 0 or -errno
  * @bad_offset: result: where a read failed, or U64_MAX if unknown
+ * @lun_bytes: the LUN's size when the request began
  * @first: first frame of the request
  * @nr_slots: frames of the request
  * @pos: the next frame to claim
@@ -319,6 +331,7 @@ struct hearth_io {
 	int error;
 	u64 bad_offset;
 
+	u64 lun_bytes;
 	u64 first;
 	u64 pos;
 	u64 held_end;
@@ -372,6 +385,19 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 }
 unsigned long hearth_cache_total(const struct hearth_cache *cache);
 bool hearth_cache_holds(struct hearth_cache *cache, u64 offset, u64 len);
+u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid);
+u64 hearth_cache_memory(const struct hearth_cache *cache, int nid);
+
+int hearth_cache_can_resize(const struct hearth_cache *cache, int nid,
+			    unsigned long nr_pages);
+int hearth_cache_resize(struct hearth_cache *cache,
+			const unsigned long *max_pages,
+			const unsigned long *min_pages);
+unsigned long hearth_cache_reclaimable(const struct hearth_cache *cache,
+				       int nid);
+unsigned long hearth_cache_shrink(struct hearth_cache *cache, int nid,
+				  unsigned long nr_pages);
+void hearth_cache_drop(struct hearth_cache *cache);
 
 /**
  * hearth_count() - add to a counter of a node

@@ -162,7 +162,7 @@ void hearth_cache_set_dirty(struct hearth_cache *cache, u64 bytes)
 	int nid;
 
 	for_each_node(nid)
-		total += hearth_cache_limit(cache, nid);
+		total += cache->pools[nid] ? cache->pools[nid]->max_pages : 0;
 	limit = min_t(u64, bytes >> HEARTH_FRAME_SHIFT, total);
 	for_each_node(nid) {
 		pool = cache->pools[nid];
@@ -208,7 +208,7 @@ bool hearth_dirty_may_grow(const struct hearth_io *io)
 	struct hearth_pool *pool = home_pool(io);
 
 	return atomic_long_read(&pool->nr_dirty) + io->nr_slots <=
-	       READ_ONCE(pool->max_dirty);
+	       min(READ_ONCE(pool->max_dirty), READ_ONCE(pool->limit));
 }
 
 /* Whether it is time to write back. */

@@ -44,7 +44,7 @@ static void begin_pass(struct hearth_flush *flush)
 	lockdep_assert_held(&flush->lock);
 	flush->nr_started++;
 	flush->nr_busy = 1;
-	flush->is_careful = flush->last_error;
+	WRITE_ONCE(flush->is_careful, flush->last_error);
 	flush->error = 0;
 	flush->bad_first = U64_MAX;
 	flush->bad_last = 0;

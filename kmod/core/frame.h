@@ -80,6 +80,7 @@
  *          -> hearth_pool.lock
  *          -> hearth_pool.dirty_lock -> hearth_flush.lock
  *          -> hearth_cache.range_lock
+ *   commons.lock (of share.c), with no other
  *
  * All are plain spinlocks, taken in process context only.  No lock is held
  * across an allocation, a copy of data, or the start of an I/O.
@@ -108,11 +109,13 @@ struct hearth_extent;
  * enum hearth_queue - where a frame stands in its pool's replacement
  * @HEARTH_QUEUE_SMALL: new, on probation
  * @HEARTH_QUEUE_MAIN: has earned its place
+ * @HEARTH_QUEUE_PINNED: was due to go, and is pinned
  * @HEARTH_QUEUE_NONE: in no queue: whoever took it out owns it
  */
 enum hearth_queue {
 	HEARTH_QUEUE_SMALL,
 	HEARTH_QUEUE_MAIN,
+	HEARTH_QUEUE_PINNED,
 	HEARTH_NR_QUEUES,
 	HEARTH_QUEUE_NONE = HEARTH_NR_QUEUES
 };
@@ -152,7 +155,7 @@ struct hearth_frame {
 
 /**
  * struct hearth_extent - the index entry of 16 neighbouring frames
- * @hash: link in the bucket's chain
+ * @next: in the bucket's chain; linked one way only, see index.c
  * @key: byte offset in the LUN, divided by HEARTH_EXTENT_BYTES
  * @lock: protects everything below, and who may claim a frame
  * @busy: bit n: frame n is claimed
@@ -166,7 +169,7 @@ struct hearth_frame {
  * @frames: the slots; set and cleared under @lock, read under RCU
  */
 struct hearth_extent {
-	struct hlist_bl_node hash;
+	struct hearth_extent *next;
 	u64 key;
 	spinlock_t lock;	/* of all that follows */
 	u16 busy;

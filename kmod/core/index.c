@@ -7,6 +7,10 @@
  * change under the bit lock of their bucket.  An extent leaves the index when
  * it is empty and idle; it is marked dead under its own lock, so that whoever
  * found it before and locks it now knows to look again.
+ *
+ * A chain is linked one way: to take an extent out one walks to it, under a lock
+ * that is taken for that anyway.  A link back would be 8 bytes for each frame of
+ * a cache whose frames are scattered.
  */
 #include "cache.h"
 #include "index.h"
@@ -45,14 +49,11 @@ static struct hlist_bl_head *bucket_of(struct hearth_cache *cache, u64 key)
 
 static struct hearth_extent *find_in(struct hlist_bl_head *bucket, u64 key)
 {
-	struct hearth_extent *ext;
-	struct hlist_bl_node *node;
+	struct hearth_extent *ext = hearth_chain_first(bucket);
 
-	hlist_bl_for_each_entry_rcu(ext, node, bucket, hash) {
-		if (ext->key == key)
-			return ext;
-	}
-	return NULL;
+	while (ext && ext->key != key)
+		ext = READ_ONCE(ext->next);
+	return ext;
 }
 
 /**
@@ -94,6 +95,33 @@ struct hearth_extent *hearth_extent_lock_existing(struct hearth_cache *cache,
 	return ext;
 }
 
+/* Changes the first extent of a chain that is locked. */
+static void set_first(struct hlist_bl_head *bucket, struct hearth_extent *ext)
+{
+	unsigned long lock = (unsigned long)READ_ONCE(bucket->first) &
+			     HEARTH_BUCKET_LOCK;
+
+	/* pairs with hearth_chain_first() */
+	smp_store_release(&bucket->first,
+			  (struct hlist_bl_node *)((unsigned long)ext | lock));
+}
+
+/* Takes an extent out of its chain, which is locked; it still leads on. */
+static void unlink_extent(struct hlist_bl_head *bucket,
+			  struct hearth_extent *ext)
+{
+	struct hearth_extent *before = hearth_chain_first(bucket);
+
+	if (before == ext) {
+		set_first(bucket, ext->next);
+		return;
+	}
+	while (before->next != ext)
+		before = before->next;
+	/* pairs with the address dependency in find_in() */
+	smp_store_release(&before->next, ext->next);
+}
+
 /* Adds an empty extent unless somebody else did meanwhile. */
 static bool add_extent(struct hearth_cache *cache, u64 key)
 {
@@ -115,8 +143,11 @@ static bool add_extent(struct hearth_cache *cache, u64 key)
 		kmem_cache_free(extent_slab, ext);
 		return true;
 	}
-	hlist_bl_add_head_rcu(&ext->hash, bucket);
+	ext->next = hearth_chain_first(bucket);
+	set_first(bucket, ext);
+	atomic_long_inc(&cache->pools[nid]->nr_extents);
 	hlist_bl_unlock(bucket);
+	hearth_pool_trim(cache, cache->pools[nid]);
 	return true;
 }
 
@@ -159,29 +190,32 @@ void hearth_extent_reap(struct hearth_cache *cache, struct hearth_extent *ext)
 {
 	struct hlist_bl_head *bucket = bucket_of(cache, ext->key);
 	bool reap;
+	int nid;
 
 	hlist_bl_lock(bucket);
 	spin_lock(&ext->lock);
 	reap = !ext->dead && is_idle(ext);
 	if (reap) {
 		ext->dead = true;
-		hlist_bl_del_rcu(&ext->hash);
+		unlink_extent(bucket, ext);
 	}
 	spin_unlock(&ext->lock);
 	hlist_bl_unlock(bucket);
-	if (reap)
-		call_rcu(&ext->rcu, free_extent_rcu);
+	if (!reap)
+		return;
+	nid = hearth_cache_shard(cache, ext->key * HEARTH_EXTENT_BYTES);
+	atomic_long_dec(&cache->pools[nid]->nr_extents);
+	call_rcu(&ext->rcu, free_extent_rcu);
 }
 
 static bool visit_bucket(struct hlist_bl_head *bucket, u64 first, u64 last,
 			 hearth_extent_fn fn, void *arg)
 {
-	struct hlist_bl_node *node;
 	struct hearth_extent *ext;
 	bool stop = false;
 
 	hlist_bl_lock(bucket);
-	hlist_bl_for_each_entry(ext, node, bucket, hash) {
+	for (ext = hearth_chain_first(bucket); ext; ext = ext->next) {
 		if (ext->key < first || ext->key > last)
 			continue;
 		spin_lock(&ext->lock);
@@ -259,7 +293,7 @@ static void empty_extent(struct hearth_cache *cache, struct hearth_extent *ext)
 			continue;
 		if (frame->page)
 			put_page(frame->page);
-		hearth_frame_free(frame);
+		hearth_frame_free(cache, frame);
 	}
 	kmem_cache_free(extent_slab, ext);
 }
@@ -272,8 +306,7 @@ static void empty_extent(struct hearth_cache *cache, struct hearth_extent *ext)
  */
 void hearth_index_empty(struct hearth_cache *cache)
 {
-	struct hlist_bl_node *node, *next;
-	struct hearth_extent *ext;
+	struct hearth_extent *ext, *next;
 	struct hearth_pool *pool;
 	unsigned long i;
 	int nid;
@@ -281,9 +314,11 @@ void hearth_index_empty(struct hearth_cache *cache)
 	for_each_node(nid) {
 		pool = cache->pools[nid];
 		for (i = 0; pool && i < 1UL << pool->hash_bits; i++) {
-			hlist_bl_for_each_entry_safe(ext, node, next,
-						     &pool->buckets[i], hash)
+			ext = hearth_chain_first(&pool->buckets[i]);
+			for (; ext; ext = next) {
+				next = ext->next;
 				empty_extent(cache, ext);
+			}
 			cond_resched();
 		}
 	}

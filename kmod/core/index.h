@@ -9,6 +9,19 @@
 
 struct hearth_cache;
 
+/* Bit 0 of a bucket is its lock. */
+#define HEARTH_BUCKET_LOCK	1UL
+
+/* The first extent of a bucket's chain.  Under its lock, or RCU. */
+static inline struct hearth_extent *
+hearth_chain_first(const struct hlist_bl_head *bucket)
+{
+	/* pairs with the releases in index.c */
+	unsigned long first = (unsigned long)READ_ONCE(bucket->first);
+
+	return (struct hearth_extent *)(first & ~HEARTH_BUCKET_LOCK);
+}
+
 /**
  * typedef hearth_extent_fn - visits an extent
  * @ext: the extent; its lock is held

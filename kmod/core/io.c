@@ -25,10 +25,10 @@
 #include "slot.h"
 
 /* Bytes of a frame that the LUN has: all, but for the last frame. */
-static u32 frame_bytes(const struct hearth_cache *cache, u64 frame_nr)
+static u32 frame_bytes(const struct hearth_io *io, u64 frame_nr)
 {
 	return min_t(u64, HEARTH_FRAME_BYTES,
-		     cache->size_bytes - (frame_nr << HEARTH_FRAME_SHIFT));
+		     io->lun_bytes - (frame_nr << HEARTH_FRAME_SHIFT));
 }
 
 /* The next run of a frame's sectors, at or behind byte @ret_to. */
@@ -67,7 +67,7 @@ bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 	switch (io->slots[slot].kind) {
 	case HEARTH_SLOT_FILL:
 		*ret_from = 0;
-		*ret_to = frame_bytes(io->cache, io->first + slot);
+		*ret_to = frame_bytes(io, io->first + slot);
 		return true;
 	case HEARTH_SLOT_WRITE:
 		hearth_io_part(io, io->first + slot, ret_from, ret_to);
@@ -266,7 +266,7 @@ static u8 reread_frame(struct hearth_io *io, struct hearth_slot *slot,
 {
 	struct hearth_cache *cache = io->cache;
 	u64 start = frame_nr << HEARTH_FRAME_SHIFT;
-	u32 end = frame_bytes(cache, frame_nr);
+	u32 end = frame_bytes(io, frame_nr);
 	u32 block = cache->block_bytes;
 	u8 good = there;
 	int error;
@@ -302,7 +302,7 @@ static void complete_fills(struct hearth_io *io, bool failed)
 		if (!hearth_slot_is_claimed(slot))
 			continue;
 		there = hearth_slot_keep_old(io, slot, frame_nr, 0);
-		end = frame_bytes(io->cache, frame_nr);
+		end = frame_bytes(io, frame_nr);
 		if (failed && hearth_io_is_ahead(io))
 			slot->good = there;
 		else if (failed)
@@ -434,14 +434,17 @@ void hearth_io_end(struct hearth_io *io, int error)
 
 static bool may_be_cached(const struct hearth_io *io, enum hearth_mode mode)
 {
+	bool paused = READ_ONCE(io->cache->paused);
+
 	switch (io->op) {
-	case HEARTH_OP_READ:
-	case HEARTH_OP_PREFETCH:
 	case HEARTH_OP_CLEAN:
 	case HEARTH_OP_REHOME:
 		return true;
+	case HEARTH_OP_READ:
+	case HEARTH_OP_PREFETCH:
+		return !paused;
 	case HEARTH_OP_WRITE:
-		return mode != HEARTH_WRITEAROUND;
+		return !paused && mode != HEARTH_WRITEAROUND;
 	default:
 		return false;
 	}
@@ -487,6 +490,7 @@ static bool get_slots(struct hearth_io *io)
 void hearth_io_submit(struct hearth_io *io)
 {
 	enum hearth_mode mode = READ_ONCE(io->cache->mode);
+	bool cached = may_be_cached(io, mode);
 
 	io->error = 0;
 	io->bad_offset = U64_MAX;
@@ -501,12 +505,17 @@ void hearth_io_submit(struct hearth_io *io)
 		hearth_flush_wait(io);
 		return;
 	}
+	/* what was begun before the LUN became smaller may lie behind its end */
+	io->lun_bytes = max(READ_ONCE(io->cache->size_bytes),
+			    io->span.offset + io->span.len);
 	io->first = io->span.offset >> HEARTH_FRAME_SHIFT;
 	io->pos = io->first;
 	io->nr_slots = ((io->span.offset + io->span.len - 1) >>
 			HEARTH_FRAME_SHIFT) - io->first + 1;
-	io->behind = may_be_behind(io, mode);
-	if (!may_be_cached(io, mode))
+	io->behind = cached && may_be_behind(io, mode);
+	if (!cached && io->op == HEARTH_OP_PREFETCH)
+		finish_prefetch(io);
+	else if (!cached)
 		hearth_range_start(io);
 	else if (get_slots(io))
 		claim(io);

@@ -22,19 +22,73 @@
  * Ghosts are fingerprints of addresses in a hash table of short rows.  Each
  * carries the time of its entry, counted in ghosts; it counts for as many later
  * ghosts as main has frames.  A row that is full loses its oldest entry.
+ *
+ * An entry has 4 bytes, and there is one per frame: 16 bits of fingerprint, 16
+ * of time in ticks.  A tick is so long that a ghost dies after at most
+ * MAX_LIFE_TICKS; the time comes round after eight such lives, when few rows
+ * have anything left of the first.
  */
 #include "policy.h"
 
 #define SMALL_SHARE	5	/* the small queue has 1/5 of the frames */
 #define PROMOTE_FREQ	1	/* hits that lead from small to main */
-#define GHOST_WAYS	4
+#define GHOST_WAYS	8	/* 32 bytes: half a cache line */
+#define MIN_GHOST_ROWS	2
+#define MAX_LIFE_TICKS	8192
 
 /* A victim is found, hit or not, after this many second chances. */
 #define MAX_CHANCES	64
 
+/* How large a table of ghosts is in bytes. */
+static size_t ghost_bytes(unsigned long max_frames)
+{
+	return max(max_frames / GHOST_WAYS, (unsigned long)MIN_GHOST_ROWS) *
+	       GHOST_WAYS * sizeof(u32);
+}
+
+/**
+ * hearth_ghosts_alloc() - make a table of ghosts
+ * @max_frames: how many frames the pool may have
+ * @nid: the pool's node
+ *
+ * Context: Process context, may sleep.
+ * Return: The table for hearth_policy_resize(), or NULL.
+ */
+u32 *hearth_ghosts_alloc(unsigned long max_frames, int nid)
+{
+	return kvzalloc_node(ghost_bytes(max_frames), GFP_KERNEL, nid);
+}
+
+/**
+ * hearth_policy_resize() - adapt the queues to another number of frames
+ * @policy: the queues
+ * @max_frames: how many frames the pool may have from now on
+ * @ghosts: a table that was made for as many; empty
+ *
+ * Ghosts are forgotten, frames stay where they are.
+ *
+ * Context: Under the pool's lock.
+ * Return: The old table, or NULL: the caller frees it.
+ */
+u32 *hearth_policy_resize(struct hearth_policy *policy,
+			  unsigned long max_frames, u32 *ghosts)
+{
+	u32 *old = policy->ghosts;
+
+	policy->max_small = max_frames / SMALL_SHARE;
+	policy->ghost_life = max_frames - policy->max_small;
+	policy->ghost_shift = 0;
+	while (policy->ghost_life >> policy->ghost_shift > MAX_LIFE_TICKS)
+		policy->ghost_shift++;
+	policy->nr_ghost_rows = ghost_bytes(max_frames) /
+				(GHOST_WAYS * sizeof(u32));
+	policy->ghosts = ghosts;
+	return old;
+}
+
 /**
  * hearth_policy_init() - make the queues of a pool
- * @policy: the queues
+ * @policy: the queues, all zero
  * @max_frames: how many frames the pool may have
  * @nid: the pool's node
  *
@@ -48,11 +102,8 @@ int hearth_policy_init(struct hearth_policy *policy, unsigned long max_frames,
 
 	for (i = 0; i < HEARTH_NR_QUEUES; i++)
 		INIT_LIST_HEAD(&policy->queues[i]);
-	policy->max_small = max_frames / SMALL_SHARE;
-	policy->ghost_life = max_frames - policy->max_small;
-	policy->ghost_bits = ilog2(max(max_frames, 16UL) - 1) + 1;
-	policy->ghosts = kvzalloc_node(sizeof(*policy->ghosts) <<
-				       policy->ghost_bits, GFP_KERNEL, nid);
+	hearth_policy_resize(policy, max_frames,
+			     hearth_ghosts_alloc(max_frames, nid));
 	return policy->ghosts ? 0 : -ENOMEM;
 }
 
@@ -65,23 +116,35 @@ void hearth_policy_exit(struct hearth_policy *policy)
 	kvfree(policy->ghosts);
 }
 
+/* Memory of the policy itself, beside the frames. */
+size_t hearth_policy_bytes(const struct hearth_policy *policy)
+{
+	return policy->nr_ghost_rows * GHOST_WAYS * sizeof(u32);
+}
+
 /* A fingerprint of the frame's address, and where it belongs in the table. */
-static u64 *ghost_row(struct hearth_policy *policy,
+static u32 *ghost_row(struct hearth_policy *policy,
 		      const struct hearth_frame *frame, u32 *ret_print)
 {
 	u64 address = (frame->extent->key << HEARTH_EXTENT_SHIFT) +
 		      frame->index;
 	/* not hash_64(), which returns 32 bits whatever it is asked for */
 	u64 hash = address * GOLDEN_RATIO_64;
+	u64 row = (hash >> 32) * policy->nr_ghost_rows >> 32;
 
-	*ret_print = (u32)hash | 1;	/* an empty entry has print 0 */
-	return &policy->ghosts[(hash >> (64 - policy->ghost_bits)) &
-			       ~(u64)(GHOST_WAYS - 1)];
+	*ret_print = (u32)hash >> 16 | 1; /* an empty entry has print 0 */
+	return &policy->ghosts[row * GHOST_WAYS];
 }
 
-static u32 ghost_age(const struct hearth_policy *policy, u64 ghost)
+static u16 ghost_time(const struct hearth_policy *policy)
 {
-	return policy->ghost_clock - (u32)ghost;
+	return policy->ghost_clock >> policy->ghost_shift;
+}
+
+/* In ticks. */
+static u16 ghost_age(const struct hearth_policy *policy, u32 ghost)
+{
+	return ghost_time(policy) - (u16)ghost;
 }
 
 /* An entry of the ghost table: fingerprint above, time of entry below. */
@@ -89,8 +152,8 @@ static void add_ghost(struct hearth_policy *policy,
 		      const struct hearth_frame *frame)
 {
 	u32 print;
-	u64 *row = ghost_row(policy, frame, &print);
-	u64 *oldest = row;
+	u32 *row = ghost_row(policy, frame, &print);
+	u32 *oldest = row;
 	unsigned int i;
 
 	for (i = 1; i < GHOST_WAYS && *oldest; i++) {
@@ -98,7 +161,8 @@ static void add_ghost(struct hearth_policy *policy,
 		    ghost_age(policy, row[i]) > ghost_age(policy, *oldest))
 			oldest = &row[i];
 	}
-	*oldest = (u64)print << 32 | policy->ghost_clock++;
+	*oldest = print << 16 | ghost_time(policy);
+	policy->ghost_clock++;
 }
 
 /* Whether the frame's address was given up lately; forgets it if so. */
@@ -106,12 +170,13 @@ static bool take_ghost(struct hearth_policy *policy,
 		       const struct hearth_frame *frame)
 {
 	u32 print;
-	u64 *row = ghost_row(policy, frame, &print);
+	u32 *row = ghost_row(policy, frame, &print);
+	u32 life = policy->ghost_life >> policy->ghost_shift;
 	unsigned int i;
 
 	for (i = 0; i < GHOST_WAYS; i++) {
-		if (row[i] >> 32 == print &&
-		    ghost_age(policy, row[i]) <= policy->ghost_life) {
+		if (row[i] >> 16 == print &&
+		    ghost_age(policy, row[i]) <= life) {
 			row[i] = 0;
 			return true;
 		}
@@ -123,14 +188,14 @@ static void enqueue(struct hearth_policy *policy, struct hearth_frame *frame,
 		    enum hearth_queue queue)
 {
 	list_add(&frame->entry, &policy->queues[queue]);
-	policy->nr[queue]++;
+	WRITE_ONCE(policy->nr[queue], policy->nr[queue] + 1);
 	frame->queue = queue;
 }
 
 static void dequeue(struct hearth_policy *policy, struct hearth_frame *frame)
 {
 	list_del(&frame->entry);
-	policy->nr[frame->queue]--;
+	WRITE_ONCE(policy->nr[frame->queue], policy->nr[frame->queue] - 1);
 	frame->queue = HEARTH_QUEUE_NONE;
 }
 
@@ -166,6 +231,40 @@ void hearth_policy_return(struct hearth_policy *policy,
 }
 
 /**
+ * hearth_policy_park() - set a victim aside that is pinned
+ * @policy: the queues
+ * @frame: what hearth_policy_victim() returned
+ *
+ * Context: Under the pool's lock.
+ */
+void hearth_policy_park(struct hearth_policy *policy,
+			struct hearth_frame *frame)
+{
+	enqueue(policy, frame, HEARTH_QUEUE_PINNED);
+}
+
+/**
+ * hearth_policy_unpark() - make frames that were set aside victims again
+ * @policy: the queues
+ * @max: how many at most
+ *
+ * Context: Under the pool's lock.
+ * Return: Whether there are more.
+ */
+bool hearth_policy_unpark(struct hearth_policy *policy, unsigned int max)
+{
+	struct list_head *parked = &policy->queues[HEARTH_QUEUE_PINNED];
+	struct hearth_frame *frame;
+
+	for (; max && !list_empty(parked); max--) {
+		frame = list_last_entry(parked, struct hearth_frame, entry);
+		dequeue(policy, frame);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+	}
+	return !list_empty(parked);
+}
+
+/**
  * hearth_policy_demote() - have a frame go soon
  * @policy: the queues
  * @frame: a frame with nothing in it; nothing happens if it is not queued
@@ -176,8 +275,13 @@ void hearth_policy_demote(struct hearth_policy *policy,
 			  struct hearth_frame *frame)
 {
 	WRITE_ONCE(frame->freq, 0);
-	if (frame->queue != HEARTH_QUEUE_NONE)
-		list_move_tail(&frame->entry, &policy->queues[frame->queue]);
+	if (frame->queue == HEARTH_QUEUE_NONE)
+		return;
+	if (frame->queue == HEARTH_QUEUE_PINNED) {
+		dequeue(policy, frame);
+		enqueue(policy, frame, HEARTH_QUEUE_MAIN);
+	}
+	list_move_tail(&frame->entry, &policy->queues[frame->queue]);
 }
 
 /**

@@ -14,8 +14,9 @@
  * @nr_inserted: how many frames were put in so far
  * @max_small: length of the small queue above which it gives up frames
  * @ghosts: what was given up lately by the small queue, see policy.c
- * @ghost_bits: log2 of the number of entries of @ghosts
+ * @nr_ghost_rows: length of @ghosts in rows
  * @ghost_life: how many later ghosts an entry outlives
+ * @ghost_shift: log2 of how many ghosts make a tick
  * @ghost_clock: how many ghosts there have been
  *
  * The pool's lock protects it.
@@ -25,15 +26,20 @@ struct hearth_policy {
 	unsigned long nr[HEARTH_NR_QUEUES];
 	u32 nr_inserted;
 	unsigned long max_small;
-	u64 *ghosts;
-	unsigned int ghost_bits;
+	u32 *ghosts;
+	u64 nr_ghost_rows;
 	u32 ghost_life;
 	u32 ghost_clock;
+	u8 ghost_shift;
 };
 
 int hearth_policy_init(struct hearth_policy *policy, unsigned long max_frames,
 		       int nid);
 void hearth_policy_exit(struct hearth_policy *policy);
+u32 *hearth_ghosts_alloc(unsigned long max_frames, int nid);
+u32 *hearth_policy_resize(struct hearth_policy *policy,
+			  unsigned long max_frames, u32 *ghosts);
+size_t hearth_policy_bytes(const struct hearth_policy *policy);
 void hearth_policy_insert(struct hearth_policy *policy,
 			  struct hearth_frame *frame);
 void hearth_policy_return(struct hearth_policy *policy,
@@ -46,6 +52,9 @@ void hearth_policy_adopt(struct hearth_policy *policy,
 			 struct hearth_frame *frame);
 bool hearth_policy_remove(struct hearth_policy *policy,
 			  struct hearth_frame *frame);
+void hearth_policy_park(struct hearth_policy *policy,
+			struct hearth_frame *frame);
+bool hearth_policy_unpark(struct hearth_policy *policy, unsigned int max);
 struct hearth_frame *hearth_policy_victim(struct hearth_policy *policy);
 
 /**

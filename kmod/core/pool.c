@@ -10,14 +10,19 @@
 #include "cache.h"
 #include "dirty.h"
 #include "index.h"
+#include "pin.h"
 #include "pool.h"
+#include "share.h"
 
 /* Free pages that are kept for reuse; what is above goes back to the node. */
 #define KEEP_FREE	256
 
-/* Frames that reclaim passes over before it gives up: claimed ones, dirty ones. */
-#define MAX_CLAIMED	32
-#define MAX_DIRTY	512
+/* Frames that reclaim passes over before it gives up: in use ones, dirty ones. */
+#define MAX_KEPT	32
+#define MAX_DIRTY	512UL
+
+/* Frames that one request gives up at most while a pool is above its limit. */
+#define MAX_TRIM	32
 
 static struct kmem_cache *frame_slab;
 
@@ -42,6 +47,7 @@ void hearth_frames_exit(void)
 
 /**
  * hearth_frame_alloc() - get an empty frame
+ * @cache: the cache
  * @nid: the home node; its own state lies there too
  *
  * Only what no lock-free look-up reads is initialised here: the memory may be
@@ -51,13 +57,14 @@ void hearth_frames_exit(void)
  * Context: Process context, waits for no I/O.
  * Return: The frame, in no queue, or NULL.
  */
-struct hearth_frame *hearth_frame_alloc(int nid)
+struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid)
 {
 	struct hearth_frame *frame;
 
 	frame = kmem_cache_alloc_node(frame_slab, GFP_NOIO | __GFP_NOWARN, nid);
 	if (!frame)
 		return NULL;
+	atomic_long_inc(&cache->pools[nid]->nr_frames);
 	WRITE_ONCE(frame->page, NULL);
 	WRITE_ONCE(frame->valid, 0);
 	WRITE_ONCE(frame->freq, 0);
@@ -69,10 +76,12 @@ struct hearth_frame *hearth_frame_alloc(int nid)
 }
 
 /* Frees a frame that is in no slot and no queue. */
-void hearth_frame_free(struct hearth_frame *frame)
+void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame)
 {
-	if (frame)
-		kmem_cache_free(frame_slab, frame);
+	if (!frame)
+		return;
+	atomic_long_dec(&cache->pools[frame->nid]->nr_frames);
+	kmem_cache_free(frame_slab, frame);
 }
 
 /**
@@ -118,11 +127,13 @@ struct page *hearth_frame_get_page(struct hearth_extent *ext,
  * hearth_pool_alloc() - make a node's share of a cache
  * @cache: the cache
  * @nid: the node
- * @max_pages: how many frames may live there
+ * @min_pages: memory that it is guaranteed, frames and metadata
+ * @max_pages: the most that it may take
  *
  * Return: The pool, or NULL if there is no memory for its index.
  */
 struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
+				      unsigned long min_pages,
 				      unsigned long max_pages)
 {
 	struct hearth_pool *pool;
@@ -132,15 +143,16 @@ struct hearth_pool *hearth_pool_alloc(struct hearth_cache *cache, int nid,
 		return NULL;
 	pool->cache = cache;
 	pool->nid = nid;
-	pool->max_pages = max_pages;
 	spin_lock_init(&pool->lock);
 	hearth_dirty_init(pool);
 	INIT_LIST_HEAD(&pool->free);
 	pool->hash_bits = max(6, ilog2(max_pages) - 1);
 	pool->buckets = kvzalloc_node(sizeof(*pool->buckets) << pool->hash_bits,
 				      GFP_KERNEL, nid);
+	hearth_share_join(pool, min_pages, max_pages);
 	if (hearth_policy_init(&pool->policy, max_pages, nid) ||
 	    !pool->buckets) {
+		hearth_share_leave(pool);
 		hearth_pool_free(pool);
 		return NULL;
 	}
@@ -179,16 +191,57 @@ static struct page *pop_free_page(struct hearth_pool *pool)
 	return page;
 }
 
-/* A page from the free list or the node; NULL at the limit. */
+/* Bytes that the pool itself takes, however full it is. */
+u64 hearth_pool_fixed(const struct hearth_pool *pool)
+{
+	return sizeof(*pool) + (sizeof(*pool->buckets) << pool->hash_bits) +
+	       hearth_policy_bytes(&pool->policy);
+}
+
+/**
+ * hearth_pool_metadata() - the memory of a pool that is no page of a frame
+ * @pool: the pool
+ *
+ * Context: Any; a moment's value unless the pool is at rest.
+ * Return: Bytes.
+ */
+u64 hearth_pool_metadata(const struct hearth_pool *pool)
+{
+	return hearth_pool_fixed(pool) +
+	       atomic_long_read(&pool->nr_frames) * HEARTH_FRAME_COST +
+	       atomic_long_read(&pool->nr_extents) * HEARTH_EXTENT_COST;
+}
+
+/* Pages that a pool takes in all, under its lock. */
+unsigned long hearth_pool_used(const struct hearth_pool *pool)
+{
+	lockdep_assert_held(&pool->lock);
+	return pool->nr_pages +
+	       DIV_ROUND_UP_ULL(hearth_pool_metadata(pool), PAGE_SIZE);
+}
+
+/* Whether that many pages more, each with a frame, are within the limit. */
+static bool has_room(const struct hearth_pool *pool, unsigned long nr_pages,
+		     unsigned long nr_frames)
+{
+	u64 metadata = hearth_pool_metadata(pool) +
+		       nr_frames * HEARTH_FRAME_COST;
+
+	lockdep_assert_held(&pool->lock);
+	return pool->nr_pages + nr_pages +
+	       DIV_ROUND_UP_ULL(metadata, PAGE_SIZE) <= READ_ONCE(pool->limit);
+}
+
+/* A page from the free list or the node for a new frame; NULL at the limit. */
 static struct page *take_page(struct hearth_pool *pool)
 {
 	struct page *page = NULL;
 	bool may_grow;
 
 	spin_lock(&pool->lock);
-	if (pool->nr_free)
+	if (pool->nr_free && has_room(pool, 0, 1))
 		page = pop_free_page(pool);
-	may_grow = !page && pool->nr_pages < pool->max_pages;
+	may_grow = !page && has_room(pool, 1, 1);
 	if (may_grow)
 		pool->nr_pages++;
 	spin_unlock(&pool->lock);
@@ -201,6 +254,22 @@ static struct page *take_page(struct hearth_pool *pool)
 		pool->nr_pages--;
 		spin_unlock(&pool->lock);
 	}
+	return page;
+}
+
+/* Gives a page of the free list back to the node; false if there is none. */
+static bool release_free_page(struct hearth_pool *pool)
+{
+	struct page *page = NULL;
+
+	spin_lock(&pool->lock);
+	if (pool->nr_free) {
+		page = pop_free_page(pool);
+		pool->nr_pages--;
+	}
+	spin_unlock(&pool->lock);
+	if (page)
+		put_page(page);
 	return page;
 }
 
@@ -218,28 +287,64 @@ static bool take_out(struct hearth_extent *ext, struct hearth_frame *frame,
 	return --ext->nr_frames == 0;
 }
 
+enum retracted {
+	RETRACTED,
+	KEPT,		/* claimed, or in use */
+	DIRTY,
+	PINNED,
+};
+
+/* Whether the pool may set one more frame aside as pinned: up to a half. */
+static bool may_park(const struct hearth_pool *pool)
+{
+	return READ_ONCE(pool->policy.nr[HEARTH_QUEUE_PINNED]) <
+	       READ_ONCE(pool->limit) / 2;
+}
+
+/* Whether a frame can be taken away.  The only place that decides this. */
+static enum retracted may_retract(struct hearth_cache *cache,
+				  const struct hearth_frame *frame,
+				  enum hearth_take take)
+{
+	const struct hearth_extent *ext = frame->extent;
+
+	lockdep_assert_held(&ext->lock);
+	if ((ext->busy | ext->cleaning) & BIT(frame->index))
+		return KEPT;
+	if (frame->dirty)
+		return DIRTY;
+	if (take == HEARTH_TAKE_UNUSED && frame->page &&
+	    page_ref_count(frame->page) > 1)
+		return KEPT;
+	if (frame->page && hearth_pin_covers(cache, frame) &&
+	    may_park(cache->pools[frame->nid]))
+		return PINNED;
+	return RETRACTED;
+}
+
 /*
- * Takes a frame that is in no queue out of its slot, unless it is claimed or
- * dirty.  Its page is ours then.  The extent is there: only reclaim empties
- * slots.
+ * Takes a frame that is in no queue out of its slot, unless it has to stay.  Its
+ * page is ours then.  The extent is there: only reclaim empties slots.
  */
-static bool retract_frame(struct hearth_cache *cache,
-			  struct hearth_frame *frame, struct page **ret_page)
+static enum retracted retract_frame(struct hearth_cache *cache,
+				    struct hearth_frame *frame,
+				    enum hearth_take take,
+				    struct page **ret_page)
 {
 	struct hearth_extent *ext = frame->extent;
-	unsigned int index = frame->index;
-	bool needed, empty = false;
+	enum retracted result;
+	bool empty = false;
 
 	rcu_read_lock();	/* keeps ext for hearth_extent_reap() */
 	spin_lock(&ext->lock);
-	needed = (ext->busy | ext->cleaning | ext->dirty) & BIT(index);
-	if (!needed)
+	result = may_retract(cache, frame, take);
+	if (result == RETRACTED)
 		empty = take_out(ext, frame, ret_page);
 	spin_unlock(&ext->lock);
 	if (empty)
 		hearth_extent_reap(cache, ext);
 	rcu_read_unlock();
-	return !needed;
+	return result;
 }
 
 /**
@@ -285,49 +390,177 @@ u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,
 	hearth_policy_adopt(&to->policy, new);
 	spin_unlock(&to->lock);
 	hearth_pool_put_page(cache, old_page);
-	hearth_frame_free(old);
+	hearth_frame_free(cache, old);
 	return valid;
 }
 
 /*
- * Gets a page of the pool by giving up a frame.  A frame that holds no page
- * (its sectors were discarded) yields none: its page is in the free list.
+ * Looks at the next victim; NULL in *@ret_frame if there is none.  What has to
+ * stay goes back to a queue.
  */
+static enum retracted try_victim(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 enum hearth_take take,
+				 struct hearth_frame **ret_frame,
+				 struct page **ret_page)
+{
+	struct hearth_frame *frame;
+	enum retracted result;
+
+	spin_lock(&pool->lock);
+	frame = hearth_policy_victim(&pool->policy);
+	spin_unlock(&pool->lock);
+	*ret_frame = frame;
+	if (!frame)
+		return KEPT;
+	result = retract_frame(cache, frame, take, ret_page);
+	if (result == RETRACTED)
+		return result;
+	spin_lock(&pool->lock);
+	if (result == PINNED)
+		hearth_policy_park(&pool->policy, frame);
+	else
+		hearth_policy_return(&pool->policy, frame);
+	spin_unlock(&pool->lock);
+	return result;
+}
+
+/*
+ * Gives up one frame; false if there is none that can be had without looking at
+ * more than @max_kept that are in use, and some that are dirty; those that are
+ * pinned are set aside and not counted.  A frame that holds no page (its sectors
+ * were discarded) yields none: that is in the free list.
+ */
+static bool evict_frame(struct hearth_cache *cache, struct hearth_pool *pool,
+			enum hearth_take take, unsigned long max_kept)
+{
+	struct hearth_frame *frame;
+	unsigned long max_dirty = max(MAX_DIRTY, max_kept);
+	struct page *page = NULL;
+	enum retracted result;
+
+	for (;;) {
+		result = try_victim(cache, pool, take, &frame, &page);
+		if (result == RETRACTED)
+			break;
+		if (!frame || (result == KEPT && !max_kept--) ||
+		    (result == DIRTY && !max_dirty--))
+			return false;
+	}
+	hearth_frame_free(cache, frame);
+	if (page)
+		hearth_count(cache, pool->nid, HEARTH_EVICTIONS, 1);
+	hearth_pool_put_page(cache, page);
+	return true;
+}
+
+/* Gets a page of the pool by giving up frames. */
 static struct page *evict_page(struct hearth_cache *cache,
 			       struct hearth_pool *pool)
 {
-	struct hearth_frame *frame;
-	int claimed = 0, dirty = 0;
-	struct page *page;
-	bool is_dirty;
+	struct page *page = NULL;
+	int nr;
 
-	while (claimed < MAX_CLAIMED && dirty < MAX_DIRTY) {
-		spin_lock(&pool->lock);
-		frame = hearth_policy_victim(&pool->policy);
-		spin_unlock(&pool->lock);
-		if (!frame)
-			return NULL;
-		if (!retract_frame(cache, frame, &page)) {
-			is_dirty = READ_ONCE(frame->dirty);
-			spin_lock(&pool->lock);
-			hearth_policy_return(&pool->policy, frame);
-			spin_unlock(&pool->lock);
-			if (is_dirty)
-				dirty++;
-			else
-				claimed++;
-			continue;
-		}
-		hearth_frame_free(frame);
-		if (page) {
-			hearth_count(cache, pool->nid, HEARTH_EVICTIONS, 1);
-			hearth_pool_put_page(cache, page);
-		}
+	for (nr = 0; nr < MAX_TRIM && !page; nr++) {
+		if (!evict_frame(cache, pool, HEARTH_TAKE_CLEAN, MAX_KEPT))
+			break;
 		page = take_page(pool);
-		if (page)
-			return page;
 	}
-	return NULL;
+	return page;
+}
+
+/* Whether more is in use than the limit allows; notes it, or that it is not. */
+static bool check_over(struct hearth_pool *pool)
+{
+	bool over = !has_room(pool, 0, 0);
+
+	if (over != pool->is_over)
+		WRITE_ONCE(pool->is_over, over);
+	return over;
+}
+
+/**
+ * hearth_pool_trim() - give up frames of a pool that is above its limit
+ * @cache: the cache
+ * @pool: the pool
+ *
+ * Only a few: whoever comes next goes on.
+ *
+ * Context: Process context, no lock held, waits for no I/O.
+ * Return: Whether it is still above, and calling again may help.
+ */
+bool hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool)
+{
+	bool over;
+	int nr;
+
+	for (nr = 0; nr <= MAX_TRIM; nr++) {
+		spin_lock(&pool->lock);
+		over = check_over(pool);
+		if (over && !may_park(pool))
+			hearth_policy_unpark(&pool->policy, 1);
+		spin_unlock(&pool->lock);
+		if (!over)
+			return false;
+		if (!release_free_page(pool) &&
+		    !evict_frame(cache, pool, HEARTH_TAKE_CLEAN, MAX_KEPT))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * hearth_pool_shrink() - give pages of a pool back to its node
+ * @cache: the cache
+ * @pool: the pool
+ * @nr_pages: how many at most
+ * @take: of which frames
+ *
+ * Ends when it has looked at about as many frames as there are.
+ *
+ * Context: Process context, no lock held, waits for no I/O.
+ * Return: How many it was.
+ */
+unsigned long hearth_pool_shrink(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 unsigned long nr_pages, enum hearth_take take)
+{
+	long left = atomic_long_read(&pool->nr_frames);
+	unsigned long nr = 0;
+
+	while (nr < nr_pages) {
+		if (release_free_page(pool)) {
+			nr++;
+			cond_resched();
+		} else if (left-- <= 0 || !evict_frame(cache, pool, take, left)) {
+			break;
+		}
+	}
+	return nr;
+}
+
+/* Lets go of frames that were set aside as pinned: each is looked at anew. */
+void hearth_pool_unpin(struct hearth_pool *pool)
+{
+	bool more;
+
+	do {
+		spin_lock(&pool->lock);
+		more = hearth_policy_unpark(&pool->policy, MAX_TRIM);
+		spin_unlock(&pool->lock);
+		cond_resched();
+	} while (more);
+}
+
+/* The same for each pool that was found above its limit; looks are cheap. */
+void hearth_pools_trim(struct hearth_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid) {
+		if (cache->pools[nid] && READ_ONCE(cache->pools[nid]->is_over))
+			hearth_pool_trim(cache, cache->pools[nid]);
+	}
 }
 
 static struct page *take_page_elsewhere(struct hearth_cache *cache, int nid)
@@ -352,9 +585,9 @@ static bool adopt_page(struct hearth_pool *pool)
 	bool adopt = true;
 
 	spin_lock(&pool->lock);
-	if (pool->nr_pages < pool->max_pages)
+	if (has_room(pool, 1, 1))
 		pool->nr_pages++;
-	else if (pool->nr_free)
+	else if (pool->nr_free && has_room(pool, 0, 1))
 		surplus = pop_free_page(pool);
 	else
 		adopt = false;
@@ -384,11 +617,14 @@ struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
 	struct hearth_pool *pool = cache->pools[nid];
 	struct page *page = NULL;
 
-	if (offered && adopt_page(pool)) {
+	if (offered && (adopt_page(pool) ||
+			(hearth_share_borrow(pool) && adopt_page(pool)))) {
 		get_page(offered);
 		return offered;
 	}
 	if (!offered)
+		page = take_page(pool);
+	if (!page && !offered && hearth_share_borrow(pool))
 		page = take_page(pool);
 	if (!page && may_spill)
 		page = take_page_elsewhere(cache, nid);
@@ -424,7 +660,8 @@ void hearth_pool_put_page(struct hearth_cache *cache, struct page *page)
 	/* pairs with get_page_unless_zero() in hearth_frame_get_page() */
 	smp_mb();
 	spin_lock(&pool->lock);
-	keep = page_ref_count(page) == 1 && pool->nr_free < KEEP_FREE;
+	keep = page_ref_count(page) == 1 && pool->nr_free < KEEP_FREE &&
+	       has_room(pool, 0, 0);
 	if (keep) {
 		list_add(&page->lru, &pool->free);
 		pool->nr_free++;
@@ -443,6 +680,7 @@ void hearth_pool_insert(struct hearth_cache *cache, struct hearth_frame *frame)
 
 	spin_lock(&pool->lock);
 	hearth_policy_insert(&pool->policy, frame);
+	check_over(pool);
 	spin_unlock(&pool->lock);
 }
 

@@ -9,8 +9,22 @@
 #include "index.h"
 #include "pool.h"
 
+/* Frames that a pool has room for, with their part of the index. */
+static unsigned long nr_fitting(const struct hearth_pool *pool)
+{
+	u64 bytes = (u64)READ_ONCE(pool->limit) << PAGE_SHIFT;
+	u64 fixed = hearth_pool_metadata(pool) -
+		    atomic_long_read(&pool->nr_frames) * HEARTH_FRAME_COST -
+		    atomic_long_read(&pool->nr_extents) * HEARTH_EXTENT_COST;
+
+	if (fixed >= bytes)
+		return 0;
+	return div_u64(bytes - fixed, HEARTH_FRAME_BYTES + HEARTH_FRAME_COST +
+		       HEARTH_EXTENT_COST / HEARTH_EXTENT_FRAMES);
+}
+
 /**
- * hearth_cache_total() - how many frames may live in a cache
+ * hearth_cache_total() - how many neighbouring frames may live in a cache
  * @cache: the cache
  *
  * Return: The sum over its nodes.
@@ -20,8 +34,10 @@ unsigned long hearth_cache_total(const struct hearth_cache *cache)
 	unsigned long total = 0;
 	int nid;
 
-	for_each_node(nid)
-		total += hearth_cache_limit(cache, nid);
+	for_each_node(nid) {
+		if (cache->pools[nid])
+			total += nr_fitting(cache->pools[nid]);
+	}
 	return total;
 }
 

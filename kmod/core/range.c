@@ -195,7 +195,7 @@ static bool invalidate_extent(struct hearth_extent *ext, void *arg)
 
 	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES) {
 		sectors = hearth_io_sectors(io, base + i);
-		if (!io->error)
+		if (!io->error && io->op != HEARTH_OP_ALONE)
 			hearth_dirty_clear(io->cache, ext->frames[i], sectors);
 		hearth_frame_drop(io->cache, ext->frames[i], sectors);
 	}

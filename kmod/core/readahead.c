@@ -69,7 +69,7 @@ static bool is_young(struct hearth_cache *cache,
 	const struct hearth_pool *pool = cache->pools[frame->nid];
 	u32 age = READ_ONCE(pool->policy.nr_inserted) - frame->born;
 
-	return age <= max(pool->max_pages / YOUNG_SHARE, MIN_YOUNG);
+	return age <= max(READ_ONCE(pool->limit) / YOUNG_SHARE, MIN_YOUNG);
 }
 
 static bool was_just_read(struct hearth_cache *cache, u64 frame_nr)
@@ -121,16 +121,17 @@ struct hearth_io *hearth_ahead_alloc(struct hearth_cache *cache,
 				     struct hearth_ahead ahead, int nid)
 {
 	u8 order = min3(ahead.order, READ_ONCE(cache->max_ahead_order),
-			(u8)ilog2(cache->max_io_frames));
+			(u8)ilog2(READ_ONCE(cache->max_io_frames)));
 	u64 offset = ahead.frame << HEARTH_FRAME_SHIFT;
+	u64 lun_bytes = READ_ONCE(cache->size_bytes);
 	struct hearth_io *io = NULL;
 	long nr_frames;
 	u64 len;
 
-	if (!order || offset >= cache->size_bytes)
+	if (!order || offset >= lun_bytes)
 		return NULL;
 	len = min(1ULL << (order + HEARTH_FRAME_SHIFT),
-		  cache->size_bytes - offset);
+		  lun_bytes - offset);
 	nr_frames = DIV_ROUND_UP_ULL(len, HEARTH_FRAME_BYTES);
 	if (atomic_long_add_return(nr_frames, &cache->nr_ahead) <=
 	    cache->max_io_frames)

@@ -169,7 +169,8 @@ static void copy_slot(struct hearth_io *io, unsigned long i)
 	slot->page = hearth_pool_get_page(io->cache, io->nid, NULL, false);
 	if (!slot->page)
 		return;
-	slot->spare = hearth_frame_alloc(page_to_nid(slot->page));
+	slot->spare = hearth_frame_alloc(io->cache,
+					 page_to_nid(slot->page));
 	if (slot->spare)
 		slot->good = hearth_slot_keep_old(io, slot, io->first + i, 0);
 }

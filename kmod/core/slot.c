@@ -105,7 +105,8 @@ static bool prepare_slot(struct hearth_io *io, struct hearth_slot *slot,
 	if (!slot->page)
 		return false;
 	if (!frame)
-		slot->spare = hearth_frame_alloc(page_to_nid(slot->page));
+		slot->spare = hearth_frame_alloc(io->cache,
+						 page_to_nid(slot->page));
 	return frame || slot->spare;
 }
 
@@ -306,9 +307,10 @@ void hearth_slots_free(struct hearth_io *io)
 			put_page(slot->page);
 		else
 			hearth_pool_put_page(io->cache, slot->page);
-		hearth_frame_free(slot->spare);
+		hearth_frame_free(io->cache, slot->spare);
 	}
 	if (io->slots != io->inline_slots)
 		kvfree(io->slots);
 	io->slots = NULL;
+	hearth_pools_trim(io->cache);
 }

@@ -199,7 +199,7 @@ int main(void)
 	static const unsigned long shares[] = { 2 * NR_FRAMES };
 	struct hearth_cache_params p = {
 		.ops = &ops, .size_bytes = (u64)NR_FRAMES << PAGE_SHIFT,
-		.block_bytes = 512, .stripe_bytes = 1 << 20, .nr_frames = shares,
+		.block_bytes = 512, .stripe_bytes = 1 << 20, .nr_pages = shares,
 	};
 
 	shim_assert(!hearth_core_init());

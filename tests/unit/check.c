@@ -15,7 +15,6 @@ static int shard_of(const struct rig *rig, const struct hearth_extent *ext)
 
 static void visit_extents(struct rig *rig, extent_fn fn)
 {
-	struct hlist_bl_node *node;
 	struct hearth_extent *ext;
 	struct hearth_pool *pool;
 	unsigned long i;
@@ -24,8 +23,8 @@ static void visit_extents(struct rig *rig, extent_fn fn)
 	for_each_node(nid) {
 		pool = rig->cache->pools[nid];
 		for (i = 0; pool && i < 1UL << pool->hash_bits; i++) {
-			hlist_bl_for_each_entry(ext, node, &pool->buckets[i],
-						hash) {
+			for (ext = hearth_chain_first(&pool->buckets[i]); ext;
+			     ext = ext->next) {
 				shim_assert(shard_of(rig, ext) == nid);
 				fn(rig, ext);
 			}
@@ -116,13 +115,12 @@ void check_rules(struct rig *rig)
 			continue;
 		nr_dirty_extents -= count_tree(pool->dirty_extents.rb_node, 0);
 		shim_assert(atomic_long_read(&pool->nr_dirty) == nr_dirty[nid]);
-		shim_assert(pool->nr_pages <= pool->max_pages);
 		shim_assert(pool->nr_free <= pool->nr_pages);
 	}
 	shim_assert(!nr_dirty_extents);
 }
 
-static unsigned long nr_frames, nr_pages;
+static unsigned long nr_frames, nr_pages, nr_extents;
 
 static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
 {
@@ -132,6 +130,7 @@ static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
 	shim_assert(!ext->busy && !ext->cleaning);
 	shim_assert(list_empty(&ext->waiters));
 	shim_assert(ext->nr_frames);
+	nr_extents++;
 	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
 		if (!ext->frames[i])
 			continue;
@@ -139,6 +138,19 @@ static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
 		nr_pages += !!ext->frames[i]->page;
 		shim_assert(ext->frames[i]->queue != HEARTH_QUEUE_NONE);
 	}
+}
+
+/* All that the pool has, its own metadata included, is within its limit. */
+static void check_memory(struct rig *rig, struct hearth_pool *pool)
+{
+	u64 memory = hearth_cache_memory(rig->cache, pool->nid);
+
+	shim_assert(atomic_long_read(&pool->nr_frames) >= 0);
+	/* what is dirty cannot be given up before it is written back */
+	if (!atomic_long_read(&pool->nr_dirty) &&
+	    memory > (u64)pool->limit * PAGE_SIZE)
+		shim_die("node %d: %llu bytes in use, %lu pages allowed",
+			 pool->nid, memory, pool->limit);
 }
 
 static unsigned long queue_length(const struct list_head *queue)
@@ -155,6 +167,7 @@ static unsigned long queue_length(const struct list_head *queue)
 void check_rest(struct rig *rig)
 {
 	struct hearth_pool *pool;
+	long in_queues;
 	unsigned int queue;
 	int nid;
 
@@ -165,20 +178,26 @@ void check_rest(struct rig *rig)
 	shim_assert(!rig->cache->flush.nr_busy);
 	nr_frames = 0;
 	nr_pages = 0;
+	nr_extents = 0;
 	visit_extents(rig, check_extent_rest);
 	for_each_node(nid) {
 		pool = rig->cache->pools[nid];
 		if (!pool)
 			continue;
 		shim_assert(queue_length(&pool->free) == pool->nr_free);
+		in_queues = 0;
 		for (queue = 0; queue < HEARTH_NR_QUEUES; queue++) {
 			shim_assert(queue_length(&pool->policy.queues[queue]) ==
 				    pool->policy.nr[queue]);
 			nr_frames -= pool->policy.nr[queue];
+			in_queues += pool->policy.nr[queue];
 		}
+		shim_assert(atomic_long_read(&pool->nr_frames) == in_queues);
+		nr_extents -= atomic_long_read(&pool->nr_extents);
+		check_memory(rig, pool);
 		nr_pages -= hearth_cache_frames(rig->cache, nid);
 	}
-	if (nr_frames || nr_pages)
-		shim_die("%ld frames in no queue, %ld pages not counted",
-			 (long)nr_frames, (long)nr_pages);
+	if (nr_frames || nr_pages || nr_extents)
+		shim_die("%ld frames in no queue, %ld pages and %ld extents not counted",
+			 (long)nr_frames, (long)nr_pages, (long)nr_extents);
 }

@@ -80,7 +80,7 @@ static void plan_range(struct disk *disk, struct req *req)
 	for (frame = first / FRAME_SECTORS;
 	     frame <= (first + nr - 1) / FRAME_SECTORS; frame++)
 		own_frame(disk, req, frame);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr && req->io.op != HEARTH_OP_ALONE; i++)
 		add_move(req, first + i, NULL, i * SECTOR_BYTES);
 }
 

@@ -14,6 +14,8 @@
  */
 #include "rig.h"
 #include "model.h"
+#include "pin.h"
+#include "share.h"
 
 #define MAX_ACTIVE	12
 
@@ -48,6 +50,7 @@ static void init(void)
 	struct rig_config config = shapes[pick(ARRAY_SIZE(shapes))];
 	static const u32 blocks[] = { 512, 512, 1024, 4096 };
 	u32 options = pick(256);
+	int nid;
 
 	config.block_bytes = blocks[options & 3];
 	m->block = config.block_bytes / SECTOR_BYTES;
@@ -59,6 +62,8 @@ static void init(void)
 	config.mode = options & 64 ? HEARTH_WRITEBACK : HEARTH_WRITETHROUGH;
 	config.dispatch = pick(3);
 	rig_init(&m->rig, &config);
+	for_each_node(nid)
+		hearth_share_set_commons(nid, pick(64));
 	if (options & 16) {
 		shim_fail_in = 1 + pick(16);
 		shim_fail_every = 3 + pick(32);
@@ -146,6 +151,7 @@ static void submit(void)
 		HEARTH_OP_WRITE, HEARTH_OP_WRITE, HEARTH_OP_WRITE,
 		HEARTH_OP_DISCARD, HEARTH_OP_WRITE_SAME, HEARTH_OP_FLUSH,
 		HEARTH_OP_PREFETCH,
+		HEARTH_OP_ALONE,
 	};
 	struct req *req = new_req(ops[pick(ARRAY_SIZE(ops))]);
 	u32 how = pick(256);
@@ -198,19 +204,68 @@ static void rehome(void)
 		hearth_io_submit(io);
 }
 
+/* Less or more memory than there was, or the node wants some back. */
+static void change_size(void)
+{
+	struct hearth_cache *cache = m->rig.cache;
+	unsigned long min[SHIM_MAX_NODES], max[SHIM_MAX_NODES];
+	int nid;
+
+	if (!pick(3)) {
+		hearth_cache_shrink(cache, pick(nr_node_ids), 1 + pick(16));
+		return;
+	}
+	for_each_node(nid) {
+		max[nid] = 3 + pick(60);
+		min[nid] = 2 + pick(max[nid] - 2);
+	}
+	hearth_cache_resize(cache, max, min);
+}
+
+static void change_pins(void)
+{
+	struct rig *rig = &m->rig;
+	u64 frame = pick(rig->disk.nr_sectors) / HEARTH_FRAME_SECTORS / 4;
+	u64 offset = frame << (HEARTH_FRAME_SHIFT + 2);
+	const struct hearth_pin *pin;
+
+	if (m->rig.is_nested)	/* it waits for look-ups */
+		return;
+	if (pick(2)) {
+		hearth_pin_add(rig->cache, offset,
+			       1 + ((u64)pick(8) << PAGE_SHIFT));
+	} else if (rig->cache->pins) {
+		pin = &rig->cache->pins->pins[0];
+		hearth_pin_remove(rig->cache, pin->first << HEARTH_FRAME_SHIFT,
+				  hearth_pin_bytes(pin));
+	}
+}
+
 static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(17)) {
-	case 16:
-		rehome();
-		break;
+	switch (pick(21)) {
 	case 14:
 		hearth_cache_set_dispatch(cache, pick(3));
 		break;
 	case 15:
 		shim_cpuless = pick(1 << nr_node_ids);
+		break;
+	case 16:
+		rehome();
+		break;
+	case 17:
+		change_size();
+		break;
+	case 18:
+		change_pins();
+		break;
+	case 19:
+		WRITE_ONCE(cache->paused, !pick(3));
+		break;
+	case 20:
+		hearth_cache_drop(cache);
 		break;
 	case 8:
 		held_drop(1 + pick(16));

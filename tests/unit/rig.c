@@ -184,8 +184,19 @@ static const struct hearth_cache_ops rig_ops = {
 	.done		= rig_op_done,
 };
 
+/* Memory for that many frames however they lie, and hardly one more. */
+static unsigned long pages_for(unsigned long nr_frames)
+{
+	u64 metadata = nr_frames * (HEARTH_FRAME_COST + HEARTH_EXTENT_COST) +
+		       sizeof(struct hearth_pool) + 512 + 10 * nr_frames;
+
+	return nr_frames ? nr_frames + DIV_ROUND_UP_ULL(metadata, PAGE_SIZE) : 0;
+}
+
 void rig_init(struct rig *rig, const struct rig_config *config)
 {
+	unsigned long nr_pages[SHIM_MAX_NODES];
+	unsigned int i;
 	struct hearth_cache_params p = {
 		.ops = &rig_ops,
 		.size_bytes = (u64)config->nr_sectors * SECTOR_BYTES,
@@ -197,9 +208,12 @@ void rig_init(struct rig *rig, const struct rig_config *config)
 						       HEARTH_EXTENT_BYTES,
 		.ahead_bytes = config->ahead_bytes,
 		.dirty_bytes = config->dirty_bytes,
-		.nr_frames = config->frames,
+		.nr_pages = nr_pages,
 	};
 
+	for (i = 0; i < SHIM_MAX_NODES; i++)
+		nr_pages[i] = config->nr_pages[i] ? config->nr_pages[i] :
+			      pages_for(config->frames[i]);
 	memset(rig, 0, sizeof(*rig));
 	nr_node_ids = config->nr_nodes ? config->nr_nodes : 1;
 	disk_init(&rig->disk, config->nr_sectors);
@@ -328,7 +342,7 @@ static void print_active(const struct rig *rig)
 {
 	static const char * const ops[] = {
 		"read", "prefetch", "write", "discard", "write same", "flush",
-		"clean", "forget", "rehome"
+		"clean", "forget", "rehome", "alone"
 	};
 	const struct hearth_io *io;
 	unsigned int i;

@@ -75,7 +75,8 @@ struct req {
 
 struct rig_config {
 	unsigned int nr_nodes;
-	unsigned long frames[SHIM_MAX_NODES];
+	unsigned long frames[SHIM_MAX_NODES];	/* that there is room for */
+	unsigned long nr_pages[SHIM_MAX_NODES];	/* or: memory in all */
 	u32 nr_sectors;
 	u32 block_bytes;	/* 512 if 0 */
 	enum hearth_mode mode;
@@ -154,7 +155,8 @@ static inline bool req_is_command(const struct req *req)
 {
 	return req->io.op != HEARTH_OP_PREFETCH &&
 	       req->io.op != HEARTH_OP_REHOME &&
-	       req->io.op != HEARTH_OP_CLEAN && req->io.op != HEARTH_OP_FORGET;
+	       req->io.op != HEARTH_OP_CLEAN &&
+	       req->io.op != HEARTH_OP_FORGET && req->io.op != HEARTH_OP_ALONE;
 }
 
 /* Whether it changes what the LUN holds. */

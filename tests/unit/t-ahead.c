@@ -465,7 +465,7 @@ static void a_cache_may_end_with_its_last_request(void **state)
 	static const unsigned long shares[] = { 4096 };
 	struct hearth_cache_params p = {
 		.ops = &ops, .size_bytes = 1 << 24, .block_bytes = 512,
-		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = shares,
+		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_pages = shares,
 		.ahead_bytes = 2 << 20,
 	};
 	struct page *page = shim_buffer_alloc(0, 1);

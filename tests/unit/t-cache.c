@@ -56,7 +56,7 @@ static void a_cache_without_shares_is_refused(void **state)
 	static const unsigned long none[] = { 0, 0 };
 	struct hearth_cache_params p = {
 		.size_bytes = 1 << 20, .block_bytes = 512,
-		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = none,
+		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_pages = none,
 	};
 
 	(void)state;
@@ -183,7 +183,7 @@ static void a_node_without_a_share_has_no_frames(void **state)
 
 	(void)state;
 	start_shares(2, shares, 0);
-	assert_int_equal(hearth_cache_limit(rig.cache, 0), 10);
+	assert_int_equal(hearth_cache_limit(rig.cache, 0), 11);
 	assert_int_equal(hearth_cache_limit(rig.cache, 1), 0);
 	assert_int_equal(hearth_cache_frames(rig.cache, 1), 0);
 	finish(&rig);

@@ -539,7 +539,7 @@ int main(void)
 	struct hearth_cache_params p = {
 		.ops = &ops, .size_bytes = NR_SECTORS * SECTOR_BYTES,
 		.block_bytes = 512, .home = HEARTH_HOME_STRIPE,
-		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_frames = frames,
+		.stripe_bytes = HEARTH_EXTENT_BYTES, .nr_pages = frames,
 		.ahead_bytes = 1 << 20, .dirty_bytes = 12 << HEARTH_FRAME_SHIFT,
 		.dispatch = HEARTH_DISPATCH_HOME,
 	};

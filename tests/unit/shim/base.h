@@ -6,6 +6,7 @@
 #define SHIM_BASE_H
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

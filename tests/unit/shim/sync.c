@@ -29,6 +29,8 @@ int shim_self(void)
 
 enum shim_rank shim_rank_of(const char *name)
 {
+	if (strstr(name, "commons"))
+		return SHIM_RANK_BUCKET;	/* with no other */
 	if (strstr(name, "pool") || strstr(name, "range_lock"))
 		return SHIM_RANK_LEAF;
 	if (strstr(name, "flush"))
@@ -102,11 +104,6 @@ static uintptr_t *bits_of(struct hlist_bl_head *head)
 	return (uintptr_t *)&head->first;
 }
 
-static bool is_locked(struct hlist_bl_head *head)
-{
-	return __atomic_load_n(bits_of(head), __ATOMIC_RELAXED) & 1;
-}
-
 void hlist_bl_lock(struct hlist_bl_head *head)
 {
 	check_order(SHIM_RANK_BUCKET);
@@ -121,32 +118,6 @@ void hlist_bl_unlock(struct hlist_bl_head *head)
 	shim_assert(__atomic_fetch_and(bits_of(head), ~1UL, __ATOMIC_RELEASE) &
 		    1);
 	shim_step();
-}
-
-void hlist_bl_add_head_rcu(struct hlist_bl_node *node,
-			   struct hlist_bl_head *head)
-{
-	struct hlist_bl_node *first = shim_bl_first(head);
-
-	shim_assert(is_locked(head));
-	node->next = first;
-	node->pprev = &head->first;
-	if (first)
-		first->pprev = &node->next;
-	__atomic_store_n(bits_of(head), (uintptr_t)node | 1, __ATOMIC_RELEASE);
-}
-
-void hlist_bl_del_rcu(struct hlist_bl_node *node)
-{
-	uintptr_t bit;
-
-	shim_assert(node->pprev);
-	bit = __atomic_load_n((uintptr_t *)node->pprev, __ATOMIC_RELAXED) & 1;
-	if (node->next)
-		node->next->pprev = node->pprev;
-	__atomic_store_n((uintptr_t *)node->pprev,
-			 (uintptr_t)node->next | bit, __ATOMIC_RELEASE);
-	node->pprev = NULL;
 }
 
 /*

@@ -117,10 +117,8 @@ void synchronize_rcu(void);
 void rcu_barrier(void);
 bool shim_in_rcu(void);
 
-/* Hash chains with a lock in bit 0 of the head. */
-struct hlist_bl_node {
-	struct hlist_bl_node *next, **pprev;
-};
+/* Heads of chains with a lock in bit 0. */
+struct hlist_bl_node;
 
 struct hlist_bl_head {
 	struct hlist_bl_node *first;
@@ -128,50 +126,5 @@ struct hlist_bl_head {
 
 void hlist_bl_lock(struct hlist_bl_head *head);
 void hlist_bl_unlock(struct hlist_bl_head *head);
-void hlist_bl_add_head_rcu(struct hlist_bl_node *node,
-			   struct hlist_bl_head *head);
-void hlist_bl_del_rcu(struct hlist_bl_node *node);
-
-static inline struct hlist_bl_node *
-shim_bl_first(const struct hlist_bl_head *head)
-{
-	uintptr_t first = (uintptr_t)__atomic_load_n(&head->first,
-						     __ATOMIC_ACQUIRE);
-
-	return (struct hlist_bl_node *)(first & ~1UL);
-}
-
-static inline struct hlist_bl_node *
-shim_bl_next(const struct hlist_bl_node *node)
-{
-	return __atomic_load_n(&node->next, __ATOMIC_ACQUIRE);
-}
-
-static inline struct hlist_bl_node *
-shim_bl_first_rcu(const struct hlist_bl_head *head)
-{
-	shim_assert(shim_in_rcu() ||
-		    ((uintptr_t)__atomic_load_n(&head->first,
-						__ATOMIC_RELAXED) & 1));
-	shim_step();
-	return shim_bl_first(head);
-}
-
-#define shim_bl_entry(pos, node, member)				\
-	((node) && (pos = container_of(node, typeof(*pos), member), true))
-
-#define hlist_bl_for_each_entry(pos, node, head, member)		\
-	for (node = shim_bl_first(head);				\
-	     shim_bl_entry(pos, node, member); node = shim_bl_next(node))
-
-#define hlist_bl_for_each_entry_rcu(pos, node, head, member)		\
-	for (node = shim_bl_first_rcu(head);				\
-	     shim_bl_entry(pos, node, member); node = shim_bl_next(node))
-
-#define hlist_bl_for_each_entry_safe(pos, node, n, head, member)	\
-	for (node = shim_bl_first(head);				\
-	     ({ n = node ? shim_bl_next(node) : NULL; node; }) &&	\
-	     shim_bl_entry(pos, node, member);				\
-	     node = n)
 
 #endif /* SHIM_SYNC_H */

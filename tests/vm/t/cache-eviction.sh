@@ -12,12 +12,26 @@ attach_lun hearth_0/vol0
 limit=$(counter_sum vol0 limit_frames)
 equal 'limit in frames' "$limit" $((20 * 256))
 
+# Frames, metadata and all. The slab of frames, which shares with no other, takes no more than is counted.
+within_limit() {
+	local memory
+	memory=$(counter_sum vol0 memory_bytes)
+	[ "$memory" -le $((20 << 20)) ] || fail "$memory bytes of memory with cache=20M"
+	[ "$memory" -ge $((18 << 20)) ] || fail "only $memory bytes of memory, the cache should be full"
+	[ "$(counter_sum vol0 metadata_bytes)" -le $(($(counter_sum vol0 frames) * 256)) ] ||
+		fail "$(counter_sum vol0 metadata_bytes) bytes of metadata for $(counter_sum vol0 frames) frames"
+}
+[ "$(</sys/kernel/slab/hearth_frame/slab_size)" -le 57 ] ||
+	fail "a frame takes $(</sys/kernel/slab/hearth_frame/slab_size) bytes of its slab"
+
 # Sequentially over all of it, then at random, remembering what was written.
 dd if=/dev/zero of="$disk" bs=4M count=64 oflag=direct status=none
 dd if="$disk" of=/dev/null bs=4M count=64 iflag=direct status=none
 [ "$(counter_sum vol0 frames)" -le "$limit" ] || fail "$(counter_sum vol0 frames) frames, limit $limit"
+within_limit
 [ "$(counter_sum vol0 evictions)" -gt "$limit" ] || fail "only $(counter_sum vol0 evictions) evictions"
 
 fio_verify "$disk" --size=2000m --io_size=60m --norandommap=0 --iodepth=16 --bs=16k
 [ "$(counter_sum vol0 frames)" -le "$limit" ] || fail "$(counter_sum vol0 frames) frames, limit $limit"
+within_limit
 same_bytes "$disk" /dev/vdb 0 64

@@ -10,7 +10,7 @@ make_lun vol0 dev=/dev/vdb,cache=64M,mode=writearound,home=stripe,dispatch=home,
 lun=$core/hearth_0/vol0
 sys=/sys/class/hearth/vol0
 
-grep -Fqx 'dev=/dev/vdb cache=67108864 mode=writearound home=stripe dispatch=home stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
+grep -Fqx 'dev=/dev/vdb cache=67108864 cache_min=67108864 mode=writearound home=stripe dispatch=home stripe=131072 readahead=1048576 dirty=16777216 readonly=0' \
 	<(sed -n 2p $lun/info | sed 's/^ *//;s/ *$//') || fail "info: $(<$lun/info)"
 
 equal dev_path "$(<$sys/dev_path)" /dev/vdb
@@ -24,7 +24,7 @@ equal stripe_bytes "$(<$sys/stripe_bytes)" 131072
 equal state "$(<$sys/state)" ok
 for node in 0 1; do
 	for name in hits misses ahead flipped_bytes local_bytes remote_bytes remote_stored_bytes handed_over \
-		rehomed frames limit_frames dirty_frames cleaned evictions bypasses; do
+		rehomed frames limit_frames dirty_frames cleaned evictions bypasses metadata_bytes memory_bytes; do
 		[[ $(counter vol0 $node $name) =~ ^[0-9]+$ ]] ||
 			fail "node$node/$name: not a number"
 	done

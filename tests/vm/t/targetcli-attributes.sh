@@ -27,9 +27,13 @@ dd if=/dev/urandom of=pattern bs=1M count=4 status=none
 dd if=pattern of="$disk" bs=1M oflag=direct status=none
 cmp -n $((4 << 20)) pattern "$disk" || fail 'what was written in the new mode reads differently'
 
+targetcli /backstores/hearth/vol0 set attribute cache=96M cache_min=32M >/dev/null
+equal 'cache in sysfs' "$(</sys/class/hearth/vol0/cache_bytes)" $((96 << 20))
+equal 'cache_min in configfs' "$(<$core/hearth_0/vol0/attrib/cache_min)" $((32 << 20))
+
 expect_fail 'hearth/vol0: mode=fast: .*writethrough' targetcli /backstores/hearth/vol0 set attribute mode=fast
 expect_fail 'hearth/vol0: home=away: ' targetcli /backstores/hearth/vol0 set attribute home=away
 expect_fail 'hearth/vol0: dispatch=away: ' targetcli /backstores/hearth/vol0 set attribute dispatch=away
-expect_fail 'cache' targetcli /backstores/hearth/vol0 set attribute cache=1G
+expect_fail 'hearth/vol0: cache=1073741824: more than its index' targetcli /backstores/hearth/vol0 set attribute cache=1G
 equal 'mode after the refusals' "$(<$core/hearth_0/vol0/attrib/mode)" writearound
 equal 'home after the refusals' "$(<$core/hearth_0/vol0/attrib/home)" stripe

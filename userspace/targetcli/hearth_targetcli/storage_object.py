@@ -56,6 +56,7 @@ class HearthMixin:
     name      of the LUN, also in /sys/class/hearth
     dev       block device, claimed exclusively; a by-id or by-path name of it is what gets saved
     cache     size in bytes, or a number with k, M, G or T
+    cache_min what is guaranteed of it whatever other LUNs want; all of it if None
     mode      writethrough, writeback or writearound
     home      touch or stripe: how the home node of a block is chosen
     dispatch  inline, home or auto: who copies what lies on another node
@@ -68,8 +69,8 @@ class HearthMixin:
     """
 
     def __init__(self, name, dev=None, cache=None, mode=None, home=None, dispatch=None,
-                 stripe=None, readahead=None, dirty=None, readonly=None, wwn=None, index=None):
-        settings = {"cache": cache, "mode": mode, "home": home, "dispatch": dispatch,
+                 stripe=None, readahead=None, dirty=None, readonly=None, wwn=None, cache_min=None, index=None):
+        settings = {"cache": cache, "cache_min": cache_min, "mode": mode, "home": home, "dispatch": dispatch,
                     "stripe": stripe, "readahead": readahead, "dirty": dirty,
                     "readonly": _flag(readonly)}
         settings = {key: value for key, value in settings.items() if value is not None}
@@ -153,6 +154,39 @@ class HearthMixin:
         with self._explained(f"set attribute {attribute} to {value}"):
             _store(path, value)
 
+    def _act(self, file, value=1, action=None):
+        """Writes to a file of the LUN in sysfs."""
+        with self._explained(action or file):
+            _store(f"{_SYSFS}/{self.name}/{file}", value)
+
+    def pause(self):
+        """Has every command bypass the cache until resume()."""
+        self._act("paused", 1, "pause the cache")
+
+    def resume(self):
+        """Undoes pause()."""
+        self._act("paused", 0, "resume the cache")
+
+    def drop(self):
+        """Empties the cache of all that is clean and not pinned."""
+        self._act("drop", 1, "drop the cache")
+
+    def rescan(self):
+        """Takes over the size that the device has now."""
+        self._act("rescan", 1, "rescan the device")
+
+    def reattach(self):
+        """Takes a device back that had vanished."""
+        self._act("reattach", 1, "reattach the device")
+
+    def pin(self, offset, length):
+        """Keeps the frames of a range from being evicted, until unpin()."""
+        self._act("pin", f"{offset}+{length}", f"pin {offset}+{length}")
+
+    def unpin(self, offset, length):
+        """Undoes pin() of the same range."""
+        self._act("unpin", f"{offset}+{length}", f"unpin {offset}+{length}")
+
     def delete(self, save=False):
         """Deletes the LUNs that export it, as for every backstore, then the object itself.
 
@@ -175,10 +209,6 @@ class HearthMixin:
         """Forgets what is dirty: the device keeps what it has. Refused while the LUN is exported."""
         self._act("discard_dirty")
 
-    def _act(self, action):
-        with self._explained(action):
-            _store(f"{_SYSFS}/{self.name}/{action}", 1)
-
     def _setting(self, key):
         """The value of key=value in the second line of `info`, or None."""
         found = re.search(rf"(?:^|\s){key}=(\S+)", self.tcm.fread(f"{self.path}/info"))
@@ -197,6 +227,8 @@ class HearthMixin:
     udev_path = property(lambda self: self._get_udev_path(),
                          doc="Name of the backing device, as saved.")
     cache = property(lambda self: int(self._setting("cache") or 0), doc="Size of the cache in bytes.")
+    cache_min = property(lambda self: int(self._setting("cache_min") or 0),
+                         doc="What is guaranteed of the cache, in bytes.")
     mode = property(lambda self: self._setting("mode"), doc="writethrough, writeback or writearound.")
     home = property(lambda self: self._setting("home"), doc="touch or stripe.")
     dispatch = property(lambda self: self._setting("dispatch"), doc="inline, home or auto.")
@@ -211,9 +243,12 @@ class HearthMixin:
     size = property(lambda self: int(self._sysfs("size_bytes") or 0), doc="Size of the LUN in bytes.")
     state = property(lambda self: self._sysfs("state"), doc="ok, degraded or gone; None if not known.")
 
+    paused = property(lambda self: self._sysfs("paused") == "1", doc="True while the cache is bypassed.")
+    pinned = property(lambda self: self._sysfs("pinned") or "", doc="Pinned ranges, offset+length,...")
+
     def dump(self):
         d = super().dump()
-        d.update(dev=self.udev_path, cache=self.cache, mode=self.mode, home=self.home,
+        d.update(dev=self.udev_path, cache=self.cache, cache_min=self.cache_min, mode=self.mode, home=self.home,
                  dispatch=self.dispatch, stripe=self.stripe, readahead=self.readahead,
                  dirty=self.dirty, readonly=self.readonly, wwn=self.wwn)
         return d

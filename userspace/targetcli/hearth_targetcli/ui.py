@@ -55,7 +55,8 @@ class StorageObjectMixin:
         "stripe": ("number", "Size of a stripe in bytes, for home=stripe."),
         "readahead": ("string", "Largest readahead window for sequential reads, from 128K to 64M; 0 for none."),
         "dirty": ("string", "How much may wait to be written back, in bytes or with k, M, G or T."),
-        "cache": ("number", "Size of the cache in bytes."),
+        "cache": ("string", "Size of the cache: bytes, or a number with k, M, G or T."),
+        "cache_min": ("string", "What is guaranteed of the cache whatever other LUNs want."),
     }
 
     ui_type_hearth_mode = _choice_type(MODES)
@@ -78,6 +79,8 @@ class StorageObjectMixin:
         self.shell.log.info(f"size: {self.rtsnode.size}")
         self.shell.log.info(f"state: {self.rtsnode.state}")
         self.shell.log.info(f"dirty bytes: {self.rtsnode.dirty_bytes}")
+        self.shell.log.info(f"paused: {self.rtsnode.paused}")
+        self.shell.log.info(f"pinned: {self.rtsnode.pinned or 'nothing'}")
 
     def ui_command_flush(self):
         '''
@@ -99,6 +102,69 @@ class StorageObjectMixin:
         self.rtsnode.discard_dirty()
         self.shell.log.info(f"{self.name}: {lost} bytes discarded.")
 
+    def ui_command_pause(self):
+        '''
+        Has every command bypass the cache, until "resume". What is in the
+        cache stays there and stays right.
+        '''
+        self.assert_root()
+        self.rtsnode.pause()
+        self.shell.log.info("The cache is bypassed.")
+
+    def ui_command_resume(self):
+        '''
+        Has commands use the cache again, after "pause".
+        '''
+        self.assert_root()
+        self.rtsnode.resume()
+        self.shell.log.info("The cache is in use.")
+
+    def ui_command_drop(self):
+        '''
+        Empties the cache, but for what is pinned or under way. Nothing is
+        lost: the device has all of it.
+        '''
+        self.assert_root()
+        self.rtsnode.drop()
+        self.shell.log.info("The cache was dropped.")
+
+    def ui_command_rescan(self):
+        '''
+        Takes over the size that the backing device has now, and has every
+        initiator told if that is another than before. A command of any
+        initiator does the same.
+        '''
+        self.assert_root()
+        self.rtsnode.rescan()
+        self.shell.log.info(f"The LUN has {self.rtsnode.size} bytes.")
+
+    def ui_command_reattach(self):
+        '''
+        Takes the backing device back after it had vanished (state "gone"), if
+        it is the same: its identifier and its size must match.
+        '''
+        self.assert_root()
+        self.rtsnode.reattach()
+        self.shell.log.info(f"The LUN uses {self.rtsnode.udev_path} again.")
+
+    def ui_command_pin(self, offset, length):
+        '''
+        Keeps what is cached of a range from being evicted, until "unpin" with
+        the same range or until the LUN is deleted. Both are bytes, or numbers
+        with k, M, G or T. All ranges together are at most half of the cache.
+        '''
+        self.assert_root()
+        self.rtsnode.pin(offset, length)
+        self.shell.log.info(f"Pinned: {self.rtsnode.pinned}")
+
+    def ui_command_unpin(self, offset, length):
+        '''
+        Undoes "pin" of the same range.
+        '''
+        self.assert_root()
+        self.rtsnode.unpin(offset, length)
+        self.shell.log.info(f"Pinned: {self.rtsnode.pinned or 'nothing'}")
+
 
 class BackstoreMixin:
     """The folder of all hearth LUNs."""
@@ -107,8 +173,8 @@ class BackstoreMixin:
         self.so_cls = self.ui.UIHearthStorageObject
         super().__init__(PLUGIN, parent)
 
-    def ui_command_create(self, name, dev, cache, mode=None, home=None, dispatch=None,
-                          stripe=None, readahead=None, dirty=None, readonly=None, wwn=None):
+    def ui_command_create(self, name, dev, cache, mode=None, home=None, dispatch=None, stripe=None,
+                          readahead=None, dirty=None, readonly=None, wwn=None, cache_min=None):
         '''
         Creates a LUN that keeps the blocks of the block device "dev" in a
         cache in memory, each on its home NUMA node. The device is claimed:
@@ -119,7 +185,8 @@ class BackstoreMixin:
         ==========
         cache
         -----
-        Size of the cache in bytes, or a number with k, M, G or T.
+        Size of the cache in bytes, or a number with k, M, G or T. Can be
+        changed later: set attribute cache=...
 
         mode
         ----
@@ -166,15 +233,20 @@ class BackstoreMixin:
         block or fileio LUN of the same name to move that LUN here: delete it
         there, create it here, and the initiators see the same disk.
 
+        cache_min
+        ---------
+        What is guaranteed of the cache; all of it by default. What is above
+        comes from the memory that the LUNs share, and may be taken back when
+        others need it. Can be changed later: set attribute cache_min=...
+
         EXAMPLE
         =======
         create name=vol0 dev=/dev/disk/by-id/wwn-0x5000c500a1b2c3d4 cache=16G
         ---------------------------------------------------------------------
         '''
         self.assert_root()
-        so = self.create_object(name, dev, cache=cache, mode=mode, home=home,
-                                dispatch=dispatch, stripe=stripe, readahead=readahead, dirty=dirty,
-                                readonly=readonly, wwn=wwn)
+        so = self.create_object(name, dev, cache=cache, mode=mode, home=home, dispatch=dispatch, stripe=stripe,
+                                readahead=readahead, dirty=dirty, readonly=readonly, wwn=wwn, cache_min=cache_min)
         node = self.so_cls(so, self)
         self.setup_model_alias(so)
         self.shell.log.info(f"Created hearth storage object {name} using {so.udev_path}, "

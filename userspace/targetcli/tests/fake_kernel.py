@@ -128,19 +128,29 @@ class FakeKernel:
             self._control(path.parent, text)
         elif path.name == "enable":
             self._enable(path.parent)
-        elif path.parent.parent == self.root / "class":
-            self._act(path.parent, path.name)
         elif path.name == "vpd_unit_serial":
             self._write_wwn(path.parent.parent, text)
-        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty"):
+        elif path.parent.name == "attrib" and path.name in (*CHOICES, "readahead", "dirty", "cache", "cache_min"):
             self._set(path.parent.parent, path.name, text)
+        elif path.parent.parent == self.root / "class":
+            self._act(path.parent, path.name, text)
         else:
             self._fwrite(path, text)
 
-    def _act(self, sysfs, action):
-        if action == "flush" and (sysfs / "state").read_text() == "degraded\n":
+    def _act(self, sysfs, file, text):
+        if file == "flush" and (sysfs / "state").read_text() == "degraded\n":
             self.refuse(sysfs, "dev=/dev/x: flushing failed: error -5", errno.EIO)
-        (sysfs / "dirty_bytes").write_text("0\n")
+        if file == "reattach" and (sysfs / "state").read_text() == "ok\n":
+            self.refuse(sysfs, "reattach: dev=/dev/x has not vanished; there is nothing to do", errno.EBUSY)
+        if file in ("flush", "discard_dirty"):
+            (sysfs / "dirty_bytes").write_text("0\n")
+        elif file in ("pin", "unpin"):
+            pinned = [pin for pin in (sysfs / "pinned").read_text().strip().split(",") if pin and pin != text]
+            if file == "pin":
+                pinned.append(text)
+            (sysfs / "pinned").write_text(",".join(pinned) + "\n")
+        else:
+            (sysfs / file).write_text(f"{text}\n")
 
     def _write_wwn(self, lun, text):
         (lun / "wwn").mkdir(exist_ok=True)
@@ -149,7 +159,7 @@ class FakeKernel:
     def _check(self, lun, key, value):
         if key in CHOICES and value not in CHOICES[key]:
             self.refuse(lun, f"{key}={value}: give {' or '.join(CHOICES[key])}")
-        if key in ("cache", "stripe", "readahead", "dirty"):
+        if key in ("cache", "cache_min", "stripe", "readahead", "dirty"):
             match = re.fullmatch(r"(\d+)([kKMGT]?)", value)
             if not match:
                 self.refuse(lun, f"{key}={value}: not a size; give bytes or a number with k, M, G or T")
@@ -163,16 +173,17 @@ class FakeKernel:
         for pair in text.split(","):
             key, _, value = pair.partition("=")
             settings[key] = self._check(lun, key, value)
+        settings.setdefault("cache_min", settings.get("cache"))
         (lun / "control").write_text(repr(settings))
         self._show(lun, settings)
 
     def _show(self, lun, settings):
-        keys = ("dev", "cache", "mode", "home", "dispatch", "stripe", "readahead", "dirty", "readonly")
+        keys = ("dev", "cache", "cache_min", "mode", "home", "dispatch", "stripe", "readahead", "dirty", "readonly")
         shown = " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
         with (lun / "info").open("a") as info:
             info.write(f"        {shown}\n")
-        for key, writable in {"mode": True, "home": True, "dispatch": True, "readahead": True,
-                              "dirty": True, "cache": False, "stripe": False}.items():
+        for key, writable in {"mode": True, "home": True, "dispatch": True, "readahead": True, "dirty": True,
+                              "cache": True, "cache_min": True, "stripe": False}.items():
             attribute = lun / "attrib" / key
             attribute.write_text(str(settings.get(key)))
             attribute.chmod(0o644 if writable else 0o444)
@@ -195,3 +206,5 @@ class FakeKernel:
         (sysfs / "dirty_bytes").write_text("0\n")
         (sysfs / "flush").write_text("")
         (sysfs / "discard_dirty").write_text("")
+        (sysfs / "paused").write_text("0\n")
+        (sysfs / "pinned").write_text("\n")

@@ -40,14 +40,14 @@ class StorageObjectTests:
                          ("hearth", 256 << 20, "writethrough", "touch", 1 << 20, 2 << 20, False, 100 << 30, "ok"))
 
     def test_lookup_finds_every_setting(self):
-        self.create(cache=123456789, mode="writearound", home="stripe", dispatch="home", stripe="64K", readahead="4M",
-                    dirty="1M", readonly="true", wwn=WWN)
+        self.create(cache=123456789, cache_min="1M", mode="writearound", home="stripe", dispatch="home", stripe="64K",
+                    readahead="4M", dirty="1M", readonly="true", wwn=WWN)
         so = self.rtslib.HearthStorageObject("vol0")
-        found = {key: so.dump()[key] for key in ("dev", "cache", "mode", "home", "dispatch", "stripe", "readahead",
-                                                "dirty", "readonly", "wwn")}
-        self.assertEqual(found, {"dev": self.dev, "cache": 123456789, "mode": "writearound", "home": "stripe",
-                                 "dispatch": "home", "stripe": 65536, "readahead": 4 << 20, "dirty": 1 << 20, "readonly": True,
-                                 "wwn": WWN})
+        found = {key: so.dump()[key] for key in ("dev", "cache", "cache_min", "mode", "home", "dispatch", "stripe",
+                                                "readahead", "dirty", "readonly", "wwn")}
+        self.assertEqual(found, {"dev": self.dev, "cache": 123456789, "cache_min": 1 << 20, "mode": "writearound",
+                                 "home": "stripe", "dispatch": "home", "stripe": 65536, "readahead": 4 << 20,
+                                 "dirty": 1 << 20, "readonly": True, "wwn": WWN})
 
     def test_restore_gives_what_was_dumped(self):
         so = self.create(mode="writearound", stripe="64K", readahead="1M", readonly=False, wwn=WWN)

@@ -83,10 +83,11 @@ class UITest(unittest.TestCase):
         self.create(more="wwn=serial-1")
         shown = self.run_command("/backstores/hearth/vol0 info").splitlines()
         self.assertEqual(shown, [
-            "cache: 17179869184", f"dev: {self.dev}", "dirty: 0", "dispatch: auto", "home: touch",
+            "cache: 17179869184", "cache_min: 17179869184", f"dev: {self.dev}", "dirty: 0", "dispatch: auto",
+            "home: touch",
             "mode: writethrough", "name: vol0",
             "plugin: hearth", "readahead: 2097152", "readonly: False", "stripe: 1048576", "wwn: serial-1",
-            "size: 107374182400", "state: ok", "dirty bytes: 0"])
+            "size: 107374182400", "state: ok", "dirty bytes: 0", "paused: False", "pinned: nothing"])
 
     def test_a_refusal_reaches_the_user_and_leaves_nothing(self):
         with self.assertRaises(Exception) as caught:
@@ -107,8 +108,39 @@ class UITest(unittest.TestCase):
     def test_a_read_only_attribute_cannot_be_set(self):
         self.create()
         with contextlib.suppress(Exception):
-            self.run_command("/backstores/hearth/vol0 set attribute cache=1G")
-        self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.cache, 16 << 30)
+            self.run_command("/backstores/hearth/vol0 set attribute stripe=128K")
+        self.assertEqual(self.node("/backstores/hearth/vol0").rtsnode.stripe, 1 << 20)
+
+    def test_the_cache_is_resized(self):
+        self.create(more="cache_min=1G")
+        so = self.node("/backstores/hearth/vol0").rtsnode
+        self.assertEqual(so.cache_min, 1 << 30)
+        self.run_command("/backstores/hearth/vol0 set attribute cache=8G cache_min=512M")
+        self.assertEqual((so.cache, so.cache_min), (8 << 30, 512 << 20))
+        with self.assertRaisesRegex(Exception, "hearth/vol0: cache=much: not a size"):
+            self.run_command("/backstores/hearth/vol0 set attribute cache=much")
+        self.assertEqual(so.cache, 8 << 30)
+
+    def test_commands_on_a_lun_in_use(self):
+        self.create()
+        lun = "/backstores/hearth/vol0"
+        so = self.node(lun).rtsnode
+        self.assertEqual(self.run_command(f"{lun} pause"), "The cache is bypassed.")
+        self.assertTrue(so.paused)
+        self.assertEqual(self.run_command(f"{lun} resume"), "The cache is in use.")
+        self.assertFalse(so.paused)
+        self.assertEqual(self.run_command(f"{lun} pin 0 1M"), "Pinned: 0+1M")
+        self.assertEqual(self.run_command(f"{lun} pin 8M 1M"), "Pinned: 0+1M,8M+1M")
+        self.assertEqual(self.run_command(f"{lun} unpin 0 1M"), "Pinned: 8M+1M")
+        self.assertEqual(self.run_command(f"{lun} unpin 8M 1M"), "Pinned: nothing")
+        self.run_command(f"{lun} drop")
+        self.run_command(f"{lun} rescan")
+        for file in ("drop", "rescan"):
+            self.assertEqual((self.kernel.root / f"class/vol0/{file}").read_text(), "1\n")
+        with self.assertRaisesRegex(Exception, "hearth/vol0: reattach: dev=/dev/x has not vanished"):
+            self.run_command(f"{lun} reattach")
+        (self.kernel.root / "class/vol0/state").write_text("gone\n")
+        self.assertIn("again", self.run_command(f"{lun} reattach"))
 
     def test_delete(self):
         self.create()
