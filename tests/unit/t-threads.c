@@ -63,6 +63,7 @@ static unsigned int to_flush[2];		/* nodes */
 static struct job flush_jobs[2] = {
 	{ .nid = NUMA_NO_NODE }, { .nid = NUMA_NO_NODE },
 };
+
 static u32 contents[NR_SECTORS];		/* of the disk: versions */
 static u32 begun[NR_SECTORS], acked[NR_SECTORS];
 
