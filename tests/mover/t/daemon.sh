@@ -35,6 +35,7 @@ CONF
 chmod 777 drop
 "$HEARTHD" --config=conf 2> daemon.log &
 daemon=$!
+trap 'kill $daemon 2> /dev/null || true' EXIT
 until_true grep -q "3 modules on port $port" daemon.log
 at=hearth://127.0.0.1:$port
 dcp() {

@@ -92,6 +92,7 @@ printf 'port = %s\nkeys = %s/a.key\nthird-party = yes\n[m]\npath = %s\nwrite = y
 a=$!
 "$HEARTHD" --config=b.conf 2> b.log &
 b=$!
+trap 'kill $a $b 2> /dev/null || true' EXIT
 until_true grep -q "on port" a.log
 until_true grep -q "on port" b.log
 expect 0 ncp -a --key-file=client.keys "hearth://127.0.0.1:$base/m/" "hearth://127.0.0.1:$((base + 1))/m/"
