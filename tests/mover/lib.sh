@@ -110,6 +110,11 @@ same_tree() {
 	}
 }
 
+# Two names of one file.
+same_file() {
+	[ "$(stat -c %d:%i "$1")" = "$(stat -c %d:%i "$2")" ]
+}
+
 random_file() {
 	head -c "$2" /dev/urandom > "$1"
 }

@@ -89,8 +89,7 @@ int hearth_chmod_parse(const char *text, struct hearth_chmod *ret)
 	return text && !ret->nr ? -EINVAL : 0;
 }
 
-/* X asks about the mode that the file had, as with rsync, not about what earlier changes made of
- * it. */
+/* X asks about the mode that the file had, as with rsync, not what earlier changes made of it. */
 static uint32_t apply_one(const struct hearth_chmod_change *c, uint32_t mode, uint32_t original)
 {
 	uint32_t bits = c->bits;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --chmod: changes to modes, like "Dg+s,u=rwX,go-w,F0644"; D and F restrict one to directories or
- * files. */
+/* --chmod: changes to modes, like "Dg+s,u=rwX,go-w,F0644"; D, F: only directories, only files. */
 #ifndef HEARTH_CHMOD_H
 #define HEARTH_CHMOD_H
 

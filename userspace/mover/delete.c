@@ -201,7 +201,7 @@ static const char *why_not(const struct hearth_receiver *r)
 	if (r->had_scan_errors)
 		return "nothing is deleted, because not all of the source could be read";
 	if (r->has_empty_source && !(r->job->opt.flags & HEARTH_FORCE))
-		return "nothing is deleted, because a source is empty: is it mounted? --force deletes all the same";
+		return "nothing is deleted: a source is empty: is it mounted? else give --force";
 	return NULL;
 }
 
@@ -226,9 +226,9 @@ void hearth_delete_extraneous(struct hearth_receiver *r)
 			sweep(&d, i);
 	}
 	if (d.nr_kept)
-		hearth_job_note(
-			r->job, HEARTH_NOTE_KEPT, "",
-			"--max-delete=%llu: %llu more that the source does not have are kept",
-			(unsigned long long)r->job->opt.max_delete, (unsigned long long)d.nr_kept);
+		hearth_job_note(r->job, HEARTH_NOTE_KEPT, "",
+				"--max-delete=%llu: %llu more that the source does not have are kept",
+				(unsigned long long)r->job->opt.max_delete,
+				(unsigned long long)d.nr_kept);
 	hearth_seen_exit(&d.swept);
 }

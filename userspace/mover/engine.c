@@ -116,14 +116,12 @@ void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeou
 	if (err == -ECANCELED)
 		return;
 	if (err == -EPROTO)
-		hearth_job_fail(
-			job, HEARTH_EXIT_PROTOCOL,
-			"the far end broke the protocol; install the same version at both ends");
+		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
+				"the far end broke the protocol; install the same version at both ends");
 	else if (err == -ETIMEDOUT)
-		hearth_job_fail(
-			job, HEARTH_EXIT_LOST,
-			"nothing heard from the far end for %u s; run the same command again to continue",
-			timeout_s);
+		hearth_job_fail(job, HEARTH_EXIT_LOST,
+				"nothing heard from the far end for %u s; run the same command again to continue",
+				timeout_s);
 	else if (err == -ENOMEM)
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
 	else
@@ -153,9 +151,8 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 	if (err == -ECANCELED)
 		return;
 	if (err == -EBADMSG) {
-		hearth_job_fail(
-			job, HEARTH_EXIT_CORRUPT,
-			"a sealed block was changed on the way: somebody, or something, is between the ends");
+		hearth_job_fail(job, HEARTH_EXIT_CORRUPT,
+				"a sealed block was changed on the way: somebody, or something, is between the ends");
 		return;
 	}
 	if (err != -EPROTO)
@@ -164,8 +161,7 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
 				"a data connection carried something that is no block of this job");
 	else
-		hearth_job_fail(
-			job, HEARTH_EXIT_LOST,
-			"a data connection broke (%s); run the same command again to continue",
-			err == -ENODATA ? "closed early" : strerror(-err));
+		hearth_job_fail(job, HEARTH_EXIT_LOST,
+				"a data connection broke (%s); run the same command again to continue",
+				err == -ENODATA ? "closed early" : strerror(-err));
 }

@@ -296,9 +296,9 @@ int hearth_scan_name(struct hearth_scan *scan, uint32_t dir, int dir_fd, const c
 	if (S_ISLNK(st.st_mode) && scan->s->job->opt.flags & HEARTH_COPY_LINKS) {
 		is_followed = true;
 		if (fstatat(dir_fd, name, &st, 0)) {
-			hearth_scan_report(
-				scan, HEARTH_NOTE_ERROR, dir, name,
-				"is a symlink that cannot be followed: ", strerror(errno));
+			hearth_scan_report(scan, HEARTH_NOTE_ERROR, dir, name,
+					   "is a symlink that cannot be followed: ",
+					   strerror(errno));
 			return 0;
 		}
 	}

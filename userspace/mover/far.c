@@ -37,10 +37,9 @@ static void fail_start(struct hearth_far *f, int err)
 		return;
 	}
 	if (err == -EPROTO) {
-		hearth_job_fail(
-			f->job, HEARTH_EXIT_PROTOCOL,
-			"%s: what came back is not Hearth's protocol; see that \"%s %s true\" prints nothing and that both ends have the same version",
-			f->host, f->cmd->rsh, f->host);
+		hearth_job_fail(f->job, HEARTH_EXIT_PROTOCOL,
+				"%s: what came back is not Hearth's protocol; see that \"%s %s true\" prints nothing and that both ends have the same version",
+				f->host, f->cmd->rsh, f->host);
 		return;
 	}
 	status = hearth_ssh_stop(&f->ssh);

@@ -37,9 +37,8 @@ static enum hearth_exit run(const struct hearth_command *cmd)
 		return HEARTH_EXIT_SYSTEM;
 	}
 	if (cmd->opt.flags & HEARTH_UNHASHED)
-		hearth_report_remark(
-			&report,
-			"--integrity=link: blocks carry no checksum, the network is trusted");
+		hearth_report_remark(&report,
+				     "--integrity=link: blocks carry no checksum, the network is trusted");
 	if (cmd->source_host && cmd->destination.host)
 		code = hearth_run_third(cmd, &job, &report);
 	else if (cmd->source_host || cmd->destination.host)

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strncmp(argv[1], "--config=", 9))
 		return hearth_daemon(argv[1] + 9);
 	if (argc != 2 || strcmp(argv[1], "--server")) {
-		fputs("hearthd: give --server, --config=FILE or --generate-key=NAME; see hearthd --help\n",
+		fputs("hearthd: give --server, --config=FILE or --generate-key=NAME; see --help\n",
 		      stderr);
 		return HEARTH_EXIT_USAGE;
 	}

@@ -79,6 +79,12 @@ static int link_names(struct hearth_receiver *r, int target_fd, const char *targ
 	return hearth_place_rename(r, dir_fd, temp, name);
 }
 
+static const char *relative_path(struct hearth_receiver *r, const struct hearth_link *l, char *buf,
+				 size_t size)
+{
+	return hearth_dirs_relative_path(&r->dirs, l->parent, l->name, buf, size);
+}
+
 static void make_link(struct hearth_receiver *r, const struct hearth_link *l)
 {
 	int target_fd = hearth_dirs_get(&r->dirs, l->target_parent), dir_fd = -1, ret = target_fd;
@@ -100,10 +106,8 @@ static void make_link(struct hearth_receiver *r, const struct hearth_link *l)
 				hearth_dirs_path(&r->dirs, l->parent, l->name, path, sizeof(path)),
 				"cannot be linked to %s: %s", l->target, strerror(-ret));
 	else if (is_made && r->job->opt.flags & HEARTH_ITEMIZE)
-		hearth_job_note(
-			r->job, HEARTH_NOTE_ITEM,
-			hearth_dirs_relative_path(&r->dirs, l->parent, l->name, path, sizeof(path)),
-			"hf+++++++++");
+		hearth_job_note(r->job, HEARTH_NOTE_ITEM, relative_path(r, l, path, sizeof(path)),
+				"hf+++++++++");
 }
 
 void hearth_links_make(struct hearth_receiver *r)

@@ -191,8 +191,7 @@ static bool load_names(struct hearth_command *cmd)
 	if (!cmd->names.nr)
 		return hearth_complain("--files-from=%s: lists nothing", hearth_given.files_from);
 	if (cmd->nr_sources != 1)
-		return hearth_complain(
-			"--files-from: give exactly one source, the directory that the names are in");
+		return hearth_complain("--files-from: give one source, the directory of the names");
 	if (!hearth_given.is_recursive)
 		cmd->opt.flags &= ~(uint32_t)HEARTH_RECURSE;
 	return true;
@@ -206,11 +205,9 @@ static bool check_pipe(struct hearth_command *cmd)
 	if (!cmd->reads_stdin && !cmd->writes_stdout)
 		return true;
 	if (cmd->writes_stdout && prints)
-		return hearth_complain(
-			"-: standard output is for the file; leave out -v, -i and --json");
+		return hearth_complain("-: standard output is the file's; no -v, -i, --json");
 	if (cmd->names.nr || cmd->opt.flags & (HEARTH_REMOVE_SOURCE | HEARTH_DRY_RUN))
-		return hearth_complain(
-			"-: a pipe does not go with -n, --files-from or --remove-source-files");
+		return hearth_complain("-: no pipe with -n, --files-from, --remove-source-files");
 	cmd->nr_streams = 1;
 	cmd->opt.stages = HEARTH_STAGES_FUSED;
 	return true;
@@ -222,8 +219,7 @@ static bool check_daemon(struct hearth_command *cmd)
 	if (!hearth_url_is(cmd->source_host) && !hearth_url_is(cmd->destination.host))
 		return true;
 	if (cmd->data_path == HEARTH_DATA_SSH)
-		return hearth_complain(
-			"--data=ssh: a daemon is not reached by ssh; use --seal=encrypt");
+		return hearth_complain("--data=ssh: there is no ssh to a daemon; see --seal");
 	if (cmd->port_low)
 		return hearth_complain("--port: a daemon has its own data-ports");
 	if (!hearth_given.has_seal)
@@ -240,8 +236,8 @@ static bool check(struct hearth_command *cmd)
 	if (flags & HEARTH_DELETE && !(cmd->opt.flags & HEARTH_RECURSE))
 		return hearth_complain("--delete needs -r: only whole directories can be compared");
 	if (flags & HEARTH_INPLACE && (flags & HEARTH_BACKUP || cmd->opt.link_dest))
-		return hearth_complain(
-			"--inplace writes to the files themselves; it does not go with --backup or --link-dest");
+		return hearth_complain("--inplace writes to the files themselves; "
+				       "it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
 	if (!check_pipe(cmd) || !check_daemon(cmd))

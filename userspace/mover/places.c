@@ -72,8 +72,7 @@ bool hearth_command_take_places(struct hearth_command *cmd, const char **args)
 	while (args && args[nr])
 		nr++;
 	if (nr < 2)
-		return hearth_complain(
-			"give at least one source and a destination; see hearthcp --help");
+		return hearth_complain("give at least one source and a destination; see --help");
 	cmd->sources = calloc(nr, sizeof(*cmd->sources));
 	if (!cmd->sources)
 		return hearth_complain("out of memory");

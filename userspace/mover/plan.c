@@ -53,10 +53,9 @@ static int make_directory(struct hearth_receiver *r, int dir_fd, struct hearth_d
 
 	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		if (!S_ISDIR(st.st_mode))
-			return refuse(
-				r, b, e,
-				"something else of that name is in the way of a directory; remove it",
-				0);
+			return refuse(r, b, e,
+				      "something else of that name is in the way of a directory; remove it",
+				      0);
 		enter_existing(r, dir, b, e, &st);
 		return 0;
 	}

@@ -84,11 +84,10 @@ static int connect_streams(struct remote *r)
 		ret = is_inside ? connect_inside_ssh(r, i) : connect_direct(r, i);
 		if (ret && !i && !is_inside && !hearth_far_is_daemon(&r->far) &&
 		    r->cmd->data_path == HEARTH_DATA_AUTO) {
-			snprintf(
-				text, sizeof(text),
-				"port %u of the far end cannot be reached (%s): data goes inside ssh, which is slower; "
-				"open a port and name it with --port",
-				r->far.welcome.port, strerror(-ret));
+			snprintf(text, sizeof(text),
+				 "port %u of the far end cannot be reached (%s): data goes inside ssh, which is slower; "
+				 "open a port and name it with --port",
+				 r->far.welcome.port, strerror(-ret));
 			hearth_report_remark(r->report, text);
 			is_inside = true;
 			ret = connect_inside_ssh(r, i);

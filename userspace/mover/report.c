@@ -234,17 +234,28 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 {
 	const struct hearth_counters *c = &r->job->count;
 	struct figures f = get_figures(r);
-	json_t *event = json_pack(
-		"{s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "event",
-		"summary", "exit", (int)code, "seconds", f.seconds, "files_total",
-		(json_int_t)c->files_total, "bytes_total", (json_int_t)c->bytes_total,
-		"bytes_stored", (json_int_t)c->bytes_stored, "bytes_moved",
-		(json_int_t)c->bytes_moved, "bytes_resumed", (json_int_t)c->bytes_resumed,
-		"bytes_skipped", (json_int_t)c->bytes_skipped, "blocks_resent",
-		(json_int_t)c->blocks_resent, "bytes_wire", (json_int_t)c->bytes_wire,
-		"files_deleted", (json_int_t)c->files_deleted, "errors", (json_int_t)c->errors,
-		"vanished", (json_int_t)c->vanished);
+	const struct {
+		const char *key;
+		uint64_t value;
+	} counts[] = {
+		{ "files_total", c->files_total },
+		{ "bytes_total", c->bytes_total },
+		{ "bytes_stored", c->bytes_stored },
+		{ "bytes_moved", c->bytes_moved },
+		{ "bytes_wire", c->bytes_wire },
+		{ "bytes_resumed", c->bytes_resumed },
+		{ "bytes_skipped", c->bytes_skipped },
+		{ "blocks_resent", c->blocks_resent },
+		{ "files_deleted", c->files_deleted },
+		{ "errors", c->errors },
+		{ "vanished", c->vanished },
+	};
+	json_t *event = json_pack("{s:s, s:i, s:f}", "event", "summary", "exit", (int)code,
+				  "seconds", f.seconds);
 
+	for (size_t i = 0; event && i < sizeof(counts) / sizeof(*counts); i++)
+		json_object_set_new(event, counts[i].key,
+				    json_integer((json_int_t)counts[i].value));
 	if (event && r->job->is_failed)
 		json_object_set_new(event, "failure", json_string(r->job->failure));
 	print_event(event);

@@ -71,16 +71,14 @@ static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot
 	int ret = 0;
 
 	if (s->job->stream_fd >= 0) {
-		hearth_job_fail(
-			s->job, HEARTH_EXIT_CORRUPT,
-			"a block arrived damaged, and what came from a pipe cannot be read again");
+		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
+				"a block arrived damaged, and what came from a pipe cannot be read again");
 		return 0;
 	}
 	if (slot->tries + 1 >= HEARTH_MAX_TRIES) {
-		hearth_job_fail(
-			s->job, HEARTH_EXIT_CORRUPT,
-			"a block arrived damaged %d times; check the network cards and memory of both ends",
-			HEARTH_MAX_TRIES);
+		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
+				"a block arrived damaged %d times; check the network cards and memory of both ends",
+				HEARTH_MAX_TRIES);
 		return 0;
 	}
 	s->job->count.blocks_resent++;

@@ -146,10 +146,9 @@ static enum hearth_exit serve(struct hearth_control *c, const struct hearth_admi
 	int err = receive_hello(c, &h);
 
 	if (err == -EPROTONOSUPPORT) {
-		snprintf(
-			text, sizeof(text),
-			"this end speaks protocol %u, the far end %d (hearthd %s); install the same version at both",
-			h.protocol, HEARTH_PROTOCOL, HEARTH_VERSION);
+		snprintf(text, sizeof(text),
+			 "this end speaks protocol %u, the far end %d (hearthd %s); install the same version at both",
+			 h.protocol, HEARTH_PROTOCOL, HEARTH_VERSION);
 		return refuse(c, HEARTH_EXIT_PROTOCOL, text);
 	}
 	if (err)

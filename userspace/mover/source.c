@@ -166,8 +166,7 @@ static void fill_from_pipe(struct hearth_source *src, struct hearth_block *b, ui
 		return;
 	}
 	got = hearth_pipe_read(s->job->stream_fd, b->data + b->len, len,
-				       s->wires->control->wake_fd);
-
+			       s->wires->control->wake_fd);
 	if (got < 0) {
 		if (got != -ECANCELED)
 			hearth_job_fail(s->job, HEARTH_EXIT_PLACE,

@@ -104,9 +104,8 @@ int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 	if (hearth_block_verify(b)) {
 		r->job->count.blocks_resent++;
 		if (r->job->stream_fd >= 0) {
-			hearth_job_fail(
-				r->job, HEARTH_EXIT_CORRUPT,
-				"a block arrived damaged, and standard output cannot wait for it");
+			hearth_job_fail(r->job, HEARTH_EXIT_CORRUPT,
+					"a block arrived damaged, and standard output cannot wait for it");
 			return -ECANCELED;
 		}
 		return hearth_control_send_seqs(r->wires->control, HEARTH_FRAME_NAK, &seq, 1);

@@ -114,10 +114,11 @@ static int look_at_index(struct third *t, const struct hearth_frame *f)
 	t->voff = b->end;
 	t->nr_dirs += b->nr_dirs;
 	hearth_batch_free(b);
-	if (!ret)
-		hearth_job_fail(t->job, HEARTH_EXIT_PROTOCOL,
-				"the sender offers a file that was not asked for");
-	return ret > 0 ? 0 : ret ? ret : -ECANCELED;
+	if (ret)
+		return ret > 0 ? 0 : ret;
+	hearth_job_fail(t->job, HEARTH_EXIT_PROTOCOL,
+			"the sender offers a file that was not asked for");
+	return -ECANCELED;
 }
 
 /* What one end says to the other; 0, or -errno if it is not to be passed on. */

@@ -97,6 +97,14 @@ static bool is_retry(SSL *ssl, int ret)
 	return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
 }
 
+static void forget_if_done(struct flow *f)
+{
+	if (f->done < f->len)
+		return;
+	f->len = 0;
+	f->done = 0;
+}
+
 /* From the network inwards; true if anything moved. */
 static bool move_in(struct hearth_tls *t, struct flow *f)
 {
@@ -121,8 +129,7 @@ static bool move_in(struct hearth_tls *t, struct flow *f)
 			f->done = f->len;
 		moved |= put > 0;
 	}
-	if (f->done == f->len)
-		f->len = f->done = 0;
+	forget_if_done(f);
 	return moved;
 }
 
@@ -149,8 +156,7 @@ static bool move_out(struct hearth_tls *t, struct flow *f)
 		moved |= put > 0;
 		ERR_clear_error();
 	}
-	if (f->done == f->len)
-		f->len = f->done = 0;
+	forget_if_done(f);
 	return moved;
 }
 

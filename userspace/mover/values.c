@@ -88,8 +88,8 @@ static bool take_filter(struct hearth_command *cmd, const char *text)
 		if (!strncmp(text, kinds[i].word, len))
 			return take_rule(cmd, kinds[i].is_include, text + len);
 	}
-	return hearth_complain(
-		"--filter=%s: only \"+ PATTERN\" and \"- PATTERN\" are in this version", text);
+	return hearth_complain("--filter=%s: only \"+ PATTERN\" and \"- PATTERN\" work yet",
+			       text);
 }
 
 static bool take_rules(struct hearth_command *cmd, bool is_include, const char *path)
@@ -126,8 +126,8 @@ static bool find_user(const char *text, uint32_t *ret)
 	else if (!hearth_parse_count(text, UINT32_MAX - 1, &number))
 		*ret = (uint32_t)number;
 	else
-		return hearth_complain(
-			"--chown: there is no user \"%s\" here; numbers work as well", text);
+		return hearth_complain("--chown: there is no user \"%s\" here; give a number",
+				       text);
 	return true;
 }
 
@@ -141,8 +141,8 @@ static bool find_group(const char *text, uint32_t *ret)
 	else if (!hearth_parse_count(text, UINT32_MAX - 1, &number))
 		*ret = (uint32_t)number;
 	else
-		return hearth_complain(
-			"--chown: there is no group \"%s\" here; numbers work as well", text);
+		return hearth_complain("--chown: there is no group \"%s\" here; give a number",
+				       text);
 	return true;
 }
 

@@ -16,7 +16,7 @@ same_tree theirs pulled
 ln -s . src/loop
 ln -s nowhere src/dangling
 expect 23 ncp -aL src/ "$HOST:$PWD/dst2"
-grep -q "src/loop: leads back to a directory" err && grep -q "src/dangling: is a symlink that cannot be followed" err ||
+{ grep -q "src/loop: leads back to a directory" err && grep -q "src/dangling: is a symlink that cannot be followed" err; } ||
 	fail "not named: $(cat err)"
 rm dst2/loop 2> /dev/null && fail "followed a loop"
 same_tree theirs dst2 --omit-dir-times

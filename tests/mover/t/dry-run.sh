@@ -25,7 +25,7 @@ for where in dst "$HOST:$PWD/dst"; do
 	sed 's/^</>/' out | sort > ours
 	diff theirs ours || fail "other changes than rsync to $where"
 	expect 0 ncp -avn --delete src/ "$where"
-	grep -qx "sub/grown" out && grep -qx "deleting gone/x" out || fail "-v: $(cat out)"
+	{ grep -qx "sub/grown" out && grep -qx "deleting gone/x" out; } || fail "-v: $(cat out)"
 	expect 0 ncp -an --json src/ "$where"
 	[ "$(summary bytes_moved)" = 0 ] || fail "moved $(summary bytes_moved) bytes"
 done

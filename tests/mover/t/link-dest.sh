@@ -11,13 +11,13 @@ echo changed > src/b
 chmod 600 src/sub/a
 expect 0 ncp -a --json --link-dest=../monday src/ "$HOST:$PWD/tuesday"
 same_tree src tuesday
-[ tuesday/big -ef monday/big ] || fail "big was not linked"
-[ ! tuesday/b -ef monday/b ] || fail "a changed file was linked"
-[ ! tuesday/sub/a -ef monday/sub/a ] || fail "a file with another mode was linked"
+same_file tuesday/big monday/big || fail "big was not linked"
+! same_file tuesday/b monday/b || fail "a changed file was linked"
+! same_file tuesday/sub/a monday/sub/a || fail "a file with another mode was linked"
 [ "$(summary bytes_moved)" = 10 ] || fail "moved $(summary bytes_moved) bytes"
 [ "$(cat monday/b)" = b ] || fail "the earlier copy was changed"
 expect 0 ncp -a --link-dest="$PWD/tuesday" "$HOST:$PWD/src/" wednesday
-[ wednesday/sub/a -ef tuesday/sub/a ] || fail "not linked on a pull"
+same_file wednesday/sub/a tuesday/sub/a || fail "not linked on a pull"
 expect 4 ncp -a --link-dest=../sunday src/ x
 grep -q "link-dest=../sunday: cannot be opened" err
 # It does not lead out of that directory.

@@ -10,7 +10,7 @@ ln src/big src/a/big2
 ln src/one other/four
 echo alone > src/alone
 one_file() {
-	for name; do [ "$name" -ef "$1" ] || fail "$name is not $1"; done
+	for name; do same_file "$name" "$1" || fail "$name is not $1"; done
 }
 for plan in local "$HOST:$PWD/pushed"; do
 	expect 0 ncp -aH src other "$plan"
@@ -28,7 +28,7 @@ expect 0 ncp -aHi src/ "$HOST:$PWD/pulled"
 [ ! -s out ] || fail "changed again: $(cat out)"
 cp pulled/a/two x && rm pulled/a/two && cp -p x pulled/a/two && rm x
 expect 0 ncp -aHi src/ "$HOST:$PWD/pulled"
-grep -qx "hf+++++++++ a/two" out && ! grep -q "^<" out || fail "not mended: $(cat out)"
+{ grep -qx "hf+++++++++ a/two" out && ! grep -q "^<" out; } || fail "not mended: $(cat out)"
 same_tree src pulled -H
 no_leftovers .
 # Without -H they are files of their own.

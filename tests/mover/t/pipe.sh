@@ -16,8 +16,10 @@ for f in big empty block small; do
 	ncp $f - | cat > $f.out || fail "$f - here"
 	cmp $f $f.out
 done
+# shellcheck disable=SC2002
 cat big | ncp -z --fsync=file --stages=split - "$HOST:$PWD/again"
 cmp big again
+# shellcheck disable=SC2002
 cat small | ncp --inplace - "$HOST:$PWD/again"
 cmp small again
 truncate -s 5000000 hole

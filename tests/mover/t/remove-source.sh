@@ -21,7 +21,7 @@ for way in push pull local; do
 	esac
 	[ "$(find src ! -type d)" = src/inway ] || fail "$way: left or lost: $(find src)"
 	cmp saved/big dst/big
-	[ -L dst/l ] && [ -e dst/d/g ] && [ -e dst/empty ] || fail "$way: not all arrived"
+	{ [ -L dst/l ] && [ -e dst/d/g ] && [ -e dst/empty ]; } || fail "$way: not all arrived"
 	rm -r saved
 done
 # What was left alone because it is newer there stays; what is the same goes.

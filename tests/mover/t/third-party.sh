@@ -14,7 +14,7 @@ echo new > src/new
 rm src/sub/f1
 expect 0 hcp -ai --delete "$HOST:$PWD/src/" "root@$HOST:$PWD/dst"
 same_tree src dst
-grep -q "f+++++++++ new" out && grep -q "deleting   sub/f1" out || fail "not named: $(cat out)"
+{ grep -q "f+++++++++ new" out && grep -q "deleting   sub/f1" out; } || fail "not named: $(cat out)"
 printf 'sub/f7\nnew\n' > list
 expect 0 ncp -a --files-from=list "one:$PWD/src" "two:$PWD/listed"
 [ "$(find listed -type f | wc -l)" = 2 ] || fail "not what was listed: $(find listed)"
