@@ -3,7 +3,7 @@
 #
 # Build the kernel module for one kernel, apart from the sources and from other kernels' objects.
 #
-#   module.sh 6.1 | 6.12 | running [make-argument...]
+#   module.sh 6.1 | 6.12 | uml | running [make-argument...]
 #
 # The result is build/<release>/target_core_hearth.ko. The sources are linked
 # there, one by one, so that objects come to lie beside the links.
@@ -18,6 +18,11 @@ if [ "$kernel" = running ]; then
 	tree=/lib/modules/$release/build
 	[ -e "$tree/Makefile" ] ||
 		die "no headers of the running kernel $release; install linux-headers-$release, or choose KERNEL=6.1 or 6.12"
+elif [ "$kernel" = uml ]; then
+	root=$("$HEARTH_TOP/tests/uml/kernel.sh")
+	release=$(cat "$root/release")
+	tree=$root/build
+	set -- ARCH=um "$@"
 else
 	root=$("$HEARTH_TOP/tests/vm/kernel.sh" "$kernel")
 	release=$(cat "$root/release")
