@@ -43,6 +43,22 @@ topology_qemu() {
 	printf '%s\n' -m "${total}M" -smp "$((last + 1)),sockets=$((last + 1)),cores=1,threads=1"
 }
 
+# The same for the counter (tests/bench/count/counter.c): cpus=NODE:...,mib=SIZE:...
+topology_counter() {
+	local node range nid=0 cpus='' mibs='' nodes cpu
+	read -ra nodes < <(topology_nodes "$1")
+	for node in "${nodes[@]}"; do
+		range=${node%:*}
+		for ((cpu = ${range%-*}; ${#range} && cpu <= ${range#*-}; cpu++)); do
+			cpus+=:$nid
+		done
+		mibs+=:${node#*:}
+		nid=$((nid + 1))
+	done
+	[[ $mibs: != *::* ]] || return 1
+	echo "cpus=${cpus#:},mib=${mibs#:}"
+}
+
 # Does this machine (sysfs) look like the topology? Says what differs.
 topology_assert() {
 	local node cpus mib seen nid=0 sys=/sys/devices/system/node nodes
