@@ -58,6 +58,14 @@ check-kernels: ## all tests, the guests on both kernels
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
+bench-lun: ## Hearth and its peers in a guest, timed and counted (MATRIX=quick), to build/bench/lun.json
+	@tests/deps build check
+	@KERNEL=$(GUEST_KERNEL) tests/bench/lun
+
+bench-uml: ## Hearth and its peers at native speed under User Mode Linux, to build/bench/uml.json
+	@tests/deps build uml
+	@tests/bench/uml
+
 vm: ## a shell in a guest (TOPOLOGY=2n, KERNEL=6.1)
 	@tests/deps build check
 	@tests/vm/module.sh $(GUEST_KERNEL)
@@ -82,5 +90,5 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache vm lint \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache bench-lun bench-uml vm lint \
 	install uninstall clean
