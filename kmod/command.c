@@ -290,9 +290,10 @@ static struct hearth_io *alloc_own(struct hearth_cache *cache,
 /* Submits a request that no command waits for, and waits. */
 static int wait_for(struct hearth_request *req)
 {
-	struct hearth_waiter waiter;
+	struct hearth_waiter waiter = { };
 
 	init_completion(&waiter.done);
+	/* cppcheck-suppress autoVariables; it is waited for */
 	req->waiter = &waiter;
 	hearth_orphan_get(req->hdev);
 	hearth_io_submit(&req->io);

@@ -383,6 +383,7 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 {
 	return READ_ONCE(cache->flush.last_error);
 }
+
 unsigned long hearth_cache_total(const struct hearth_cache *cache);
 bool hearth_cache_holds(struct hearth_cache *cache, u64 offset, u64 len);
 u64 hearth_cache_metadata(const struct hearth_cache *cache, int nid);

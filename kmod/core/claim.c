@@ -251,7 +251,6 @@ static void serve_waiters(struct hearth_extent *ext, struct list_head *woken)
 
 	lockdep_assert_held(&ext->lock);
 	list_for_each_entry_safe(io, next, &ext->waiters, wait) {
-		/* cppcheck-suppress uninitvar; the loop sets io */
 		bool drains = io->stage == HEARTH_STAGE_DRAIN;
 
 		mask = drains ? io->wait_mask : wanted(io, ext);

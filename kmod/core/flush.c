@@ -101,7 +101,6 @@ static void end_pass(struct hearth_flush *flush, struct list_head *woken)
 	lockdep_assert_held(&flush->lock);
 	WRITE_ONCE(flush->last_error, flush->error);
 	list_for_each_entry_safe(io, next, &flush->waiters, wait) {
-		/* cppcheck-suppress uninitvar; the loop sets io */
 		if (io->pass != flush->nr_started)
 			continue;
 		io->error = is_hit(flush, io) ? flush->error : 0;

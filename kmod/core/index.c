@@ -89,6 +89,8 @@ struct hearth_extent *hearth_extent_lock_existing(struct hearth_cache *cache,
 		if (ext->dead) {
 			spin_unlock(&ext->lock);
 			ext = NULL;
+		} else {
+			__release(&ext->lock);	/* the caller's from here on */
 		}
 	}
 	rcu_read_unlock();

@@ -15,13 +15,17 @@
 struct hearth_cache;
 
 /* What an object takes of a slab, its part of a page's unused rest included. */
-#define HEARTH_SLAB_COST(size)	\
-	((PAGE_SIZE + PAGE_SIZE / (size) - 1) / (PAGE_SIZE / (size)))
+static inline unsigned long hearth_slab_cost(unsigned long size)
+{
+	unsigned long nr = PAGE_SIZE / size;
+
+	return (PAGE_SIZE + nr - 1) / nr;
+}
 
 /* SLAB_TYPESAFE_BY_RCU: the allocator's link lies behind the object */
 #define HEARTH_FRAME_COST	\
-	HEARTH_SLAB_COST(sizeof(struct hearth_frame) + sizeof(void *))
-#define HEARTH_EXTENT_COST	HEARTH_SLAB_COST(sizeof(struct hearth_extent))
+	hearth_slab_cost(sizeof(struct hearth_frame) + sizeof(void *))
+#define HEARTH_EXTENT_COST	hearth_slab_cost(sizeof(struct hearth_extent))
 
 /**
  * struct hearth_pool - one node's share of a cache

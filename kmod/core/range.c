@@ -223,7 +223,6 @@ void hearth_range_finish(struct hearth_io *io)
 	WRITE_ONCE(cache->nr_ranges, cache->nr_ranges - 1);
 	list_splice_init(&io->range_waiters, &woken);
 	list_for_each_entry(later, &cache->ranges, range_node) {
-		/* cppcheck-suppress uninitvar; the loop sets later */
 		if (!later->range_active && overlaps(later, io))
 			try_activate(later, &woken);
 	}

@@ -166,8 +166,10 @@ static void a_seal_breaks_at_every_change(void **state)
 			hearth_seal_init(&far, modes[m], key, change != -1);
 			assert_int_equal(hearth_seal_close(&near, iov, 2, tag), 0);
 			assert_int_equal(!memcmp(data, "a fine", 6), modes[m] == HEARTH_SEAL_MAC);
-			if (change >= 0)
-				*(change < 8 ? head + change : data + change - 8) ^= 1;
+			if (change >= 8)
+				data[change - 8] ^= 1;
+			else if (change >= 0)
+				head[change] ^= 1;
 			else if (change == -2)
 				far.nr_received = 1; /* repeated, or one before it left out */
 			else if (change == -3)

@@ -38,4 +38,5 @@ for part in Kbuild kmod include; do
 	[ ! -e "$HEARTH_TOP/$part" ] || cp -asf "$HEARTH_TOP/$part" "$built/"
 done
 
-exec make -C "$tree" M="$built" W=1 -j"$(nproc)" "$@" modules
+# Some headers ask for type information (BTF), which takes a program that they do not bring.
+exec make -C "$tree" M="$built" W=1 -j"$(nproc)" CONFIG_DEBUG_INFO_BTF_MODULES= "$@" modules

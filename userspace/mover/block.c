@@ -135,7 +135,7 @@ int hearth_block_parse_table(struct hearth_block *b)
 
 int hearth_block_verify(const struct hearth_block *b)
 {
-	XXH128_canonical_t sum;
+	XXH128_canonical_t sum = { { 0 } };
 
 	if (b->is_damaged)
 		return -EBADMSG;

@@ -51,7 +51,7 @@ static bool has_same_attrs(const struct hearth_receiver *r, int fd, const struct
 	uint8_t *buf = malloc(HEARTH_ATTRS_MAX);
 	ssize_t len =
 		buf ? hearth_attrs_read(fd, r->job->opt.flags, buf, HEARTH_ATTRS_MAX) : -ENOMEM;
-	bool is_same = len == (ssize_t)e->attrs_len &&
+	bool is_same = buf && len == (ssize_t)e->attrs_len &&
 		       (!len || !memcmp(buf, hearth_entry_attrs(b, e), (size_t)len));
 
 	free(buf);

@@ -106,14 +106,15 @@ void hearth_scan_paths_exit(struct hearth_scan *scan)
  */
 static int64_t enter(struct hearth_scan *scan, uint32_t dir, const char *name)
 {
-	uint32_t number = scan->s->dirs.nr, *found;
+	uint32_t number = scan->s->dirs.nr, known, *found;
 	int dir_fd, ret;
 
 	if (2 * scan->nr_numbers >= scan->cap_numbers && grow_numbers(scan))
 		return -ENOMEM;
 	found = find_number(scan, dir, name);
-	if (*found)
-		return *found;
+	known = *found;
+	if (known)
+		return known;
 	dir_fd = hearth_dirs_get(&scan->s->dirs, dir);
 	if (dir_fd < 0)
 		return dir_fd;

@@ -79,6 +79,7 @@ typedef unsigned int gfp_t;
 
 /* for sparse only */
 #define __acquire(lock)		((void)0)
+#define __release(lock)		((void)0)
 #define __releases(lock)
 
 static inline int ilog2(u64 n)
