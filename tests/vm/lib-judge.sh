@@ -14,3 +14,17 @@ klog_broken='BUG:|Oops|Kernel panic|general protection|soft lockup|hard LOCKUP|b
 klog_alarming="$klog_broken|WARNING:|Call Trace|cut here|lockdep|possible (recursive|circular|irq lock)"
 klog_alarming+='|suspicious RCU|KASAN|KCSAN|UBSAN|kmemleak|detected stall|page allocation failure'
 klog_alarming+='|list_(add|del) corruption|refcount_t'
+
+# A warning of the stock kernel about itself: an iSCSI initiator that logs out waits on a queue for memory reclaim for
+# the power management of a disk, if that has something to do just then.
+klog_foreign='WQ_MEM_RECLAIM iscsi_ctrl_.* is flushing !WQ_MEM_RECLAIM pm:'
+
+# klog_filter: a kernel log on standard input, without such warnings and their traces.
+klog_filter() {
+	awk -v foreign="$klog_foreign" '
+	/\[ cut here \]/ { holding = 1; held = "" }
+	!holding { print; next }
+	{ held = held $0 "\n" }
+	/---\[ end trace/ { if (held !~ foreign) printf "%s", held; holding = 0 }
+	END { if (holding) printf "%s", held }'
+}

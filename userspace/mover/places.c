@@ -47,7 +47,7 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 
 static bool take_source(struct hearth_command *cmd, const char *text)
 {
-	struct hearth_location l;
+	struct hearth_location l = { NULL, NULL };
 
 	if (!parse_location(text, &l))
 		return false;
