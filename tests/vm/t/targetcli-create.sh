@@ -14,7 +14,7 @@ start_targetcli
 said=$(create_vol0 mode=writearound home=stripe stripe=256K readahead=512K readonly=false wwn=serial-1)
 says "Created hearth storage object vol0 using $by_id, cache 64.0MiB" "$said"
 equal 'info of the module' "$(settings_of vol0)" \
-	"dev=$by_id cache=67108864 mode=writearound home=stripe stripe=262144 readahead=524288 dirty=16777216 readonly=0"
+	"dev=$by_id cache=67108864 cache_min=67108864 mode=writearound home=stripe dispatch=auto stripe=262144 readahead=524288 dirty=16777216 readonly=0"
 
 said=$(targetcli ls /backstores/hearth)
 says 'hearth .*Storage Objects: 1' "$said"
