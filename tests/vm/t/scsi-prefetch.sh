@@ -28,12 +28,14 @@ frames_ahead() {
 	counter_sum vol0 ahead
 }
 
-# all_hits OFFSET-MIB MIB: the device is not asked for them any more, and they are right
+# all_hits OFFSET-MIB MIB: the device is not asked for them any more, and they are right. Whoever looks for partitions
+# may read a few other frames meanwhile.
 all_hits() {
-	local before
-	before=$(counter_sum vol0 misses)
+	local misses
+	misses=$(counter_sum vol0 misses)
 	same_bytes "$disk" /dev/vdb "$1" "$2"
-	equal "misses at $1 MiB" "$(counter_sum vol0 misses)" "$before"
+	misses=$(($(counter_sum vol0 misses) - misses))
+	[ $misses -le 32 ] || fail "$misses misses at $1 MiB"
 }
 
 dd if=/dev/urandom of=/dev/vdc bs=1M count=16 oflag=direct status=none
