@@ -12,7 +12,7 @@ total=$(($(awk '/^MemTotal:/ { print $2 }' /proc/meminfo) >> 10))	# MiB
 most=$((total / 2))
 refuse_lun 'refused: cache_min=lots: not a size' dev=/dev/vdb,cache=64M,cache_min=lots
 make_lun vol0 "dev=/dev/vdb,cache=${most}M,cache_min=32M,home=stripe"
-make_lun vol1 "dev=/dev/vdc,cache=${most}M,cache_min=48M,home=stripe"
+make_lun vol1 "dev=/dev/vdc,cache=${most}M,cache_min=48M,home=stripe,readahead=0"
 equal 'guarantee of vol0' "$(<$core/hearth_0/vol0/attrib/cache_min)" $((32 << 20))
 equal 'limit of vol0, before it wants more' "$(counter_sum vol0 limit_frames)" $((32 * 256))
 grep -q "cache=$((most << 20)) cache_min=$((48 << 20)) " $core/hearth_0/vol1/info || fail "info: $(<$core/hearth_0/vol1/info)"
@@ -22,13 +22,16 @@ login tcp
 greedy=$(disk_of tcp 0)
 modest=$(disk_of tcp 1)
 
-# The modest one has 40 MiB; the greedy one reads far more than its guarantee.
+# The modest one has 40 MiB, and what was read by whoever looks for partitions; the greedy one reads far more than its
+# guarantee.
 dd if="$modest" of=/dev/null bs=1M count=40 iflag=direct status=none
-equal 'frames of the modest' "$(counter_sum vol1 frames)" $((40 * 256))
+frames=$(counter_sum vol1 frames)
+[ "$frames" -ge $((40 * 256)) ] || fail "the modest one has $frames frames"
 dd if="$greedy" of=/dev/null bs=1M count=300 iflag=direct status=none
 [ "$(counter_sum vol0 limit_frames)" -gt $((250 * 256)) ] ||
 	fail "the greedy one has borrowed up to $(counter_sum vol0 limit_frames) frames only"
-equal 'frames of the modest, afterwards' "$(counter_sum vol1 frames)" $((40 * 256))
+[ "$(counter_sum vol1 frames)" -ge "$frames" ] ||
+	fail "the modest one has $(counter_sum vol1 frames) frames afterwards, $frames before"
 equal 'evictions of the modest' "$(counter_sum vol1 evictions)" 0
 
 # A guarantee may be changed while the LUN is in use; it cannot be more than there is.
