@@ -49,21 +49,3 @@ is_forgetful() {
 verify() {
 	is_forgetful "$1" || "$load" verify "$2" size=64k span="$3" || fail "$1: wrong data, these figures are void"
 }
-
-# export_tcp HBA/NAME...: as LUN 0, 1, ..., over TCP on $address alone.
-export_tcp() {
-	local number=0 lun setting
-	start_target
-	mkdir -p "$tpg"
-	defer unexport
-	for setting in authentication=0 generate_node_acls=1 demo_mode_write_protect=0 cache_dynamic_acls=1; do
-		echo "${setting#*=}" >"$tpg/attrib/${setting%=*}"
-	done
-	for lun; do
-		mkdir -p "$tpg/lun/lun_$number"
-		ln -s "$core/$lun" "$tpg/lun/lun_$number/"
-		number=$((number + 1))
-	done
-	mkdir "$tpg/np/$address:3260"
-	echo 1 >"$tpg/enable"
-}

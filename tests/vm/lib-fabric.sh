@@ -63,12 +63,10 @@ rxe_is_active() {
 
 # --- the target ---
 
-# export_luns HBA/NAME...: as LUN 0, 1, ... on both portals.
-export_luns() {
+# export_tcp HBA/NAME...: as LUN 0, 1, ..., over TCP alone.
+export_tcp() {
 	local number=0 lun setting
 	start_target
-	start_rxe
-	modprobe iscsi_target_mod
 	mkdir -p "$tpg"
 	defer unexport
 	for setting in authentication=0 generate_node_acls=1 demo_mode_write_protect=0 cache_dynamic_acls=1; do
@@ -79,9 +77,18 @@ export_luns() {
 		ln -s "$core/$lun" "$tpg/lun/lun_$number/"
 		number=$((number + 1))
 	done
-	mkdir "$tpg/np/$address:3260" "$tpg/np/$address:3261"
-	echo 1 >"$tpg/np/$address:3261/iser"
+	mkdir "$tpg/np/$address:3260"
 	echo 1 >"$tpg/enable"
+}
+
+# export_luns HBA/NAME...: on both portals.
+export_luns() {
+	start_target
+	start_rxe
+	modprobe iscsi_target_mod
+	export_tcp "$@"
+	mkdir "$tpg/np/$address:3261"
+	echo 1 >"$tpg/np/$address:3261/iser"
 }
 
 unexport() {
