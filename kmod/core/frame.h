@@ -103,6 +103,7 @@
 /* hearth_frame.freq saturates here: how many more rounds a hit earns */
 #define HEARTH_FREQ_MAX		3
 
+struct hearth_cache;
 struct hearth_extent;
 
 /**
@@ -219,7 +220,18 @@ static inline void hearth_frame_change_end(struct hearth_frame *frame)
 	smp_store_release(&frame->version, frame->version + 1);
 }
 
+int hearth_frames_init(void);
+void hearth_frames_exit(void);
+struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid);
+void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame);
 struct page *hearth_frame_get_page(struct hearth_extent *ext,
 				   unsigned int index, u8 need, u8 *ret_ahead);
+bool hearth_frame_take_out(struct hearth_extent *ext,
+			   struct hearth_frame *frame, struct page **ret_page);
+u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,
+			struct hearth_frame *old, struct hearth_frame *new,
+			struct page *page);
+void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
+		       u8 sectors);
 
 #endif /* HEARTH_CORE_FRAME_H */

@@ -84,6 +84,9 @@ struct hearth_pool {
 	unsigned int nr_cleaning;
 };
 
+/* Frames that one request gives up at most while a pool is above its limit. */
+#define HEARTH_MAX_TRIM	32
+
 /**
  * enum hearth_take - which frames may be taken away
  * @HEARTH_TAKE_CLEAN: to make room for others
@@ -101,27 +104,21 @@ void hearth_pool_free(struct hearth_pool *pool);
 u64 hearth_pool_fixed(const struct hearth_pool *pool);
 u64 hearth_pool_metadata(const struct hearth_pool *pool);
 unsigned long hearth_pool_used(const struct hearth_pool *pool);
-bool hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool);
-unsigned long hearth_pool_shrink(struct hearth_cache *cache,
-				 struct hearth_pool *pool,
-				 unsigned long nr_pages, enum hearth_take take);
-void hearth_pool_unpin(struct hearth_pool *pool);
-void hearth_pools_trim(struct hearth_cache *cache);
-
+bool hearth_pool_check_over(struct hearth_pool *pool);
+bool hearth_pool_release_page(struct hearth_pool *pool);
 struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,
 				  struct page *offered, bool may_spill);
 void hearth_pool_put_page(struct hearth_cache *cache, struct page *page);
 void hearth_pool_insert(struct hearth_cache *cache, struct hearth_frame *frame);
 void hearth_pool_renew(struct hearth_cache *cache, struct hearth_frame *frame);
 
-int hearth_frames_init(void);
-void hearth_frames_exit(void);
-struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid);
-void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame);
-u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,
-			struct hearth_frame *old, struct hearth_frame *new,
-			struct page *page);
-void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
-		       u8 sectors);
+/* reclaim.c */
+bool hearth_pool_evict(struct hearth_cache *cache, struct hearth_pool *pool);
+bool hearth_pool_trim(struct hearth_cache *cache, struct hearth_pool *pool);
+unsigned long hearth_pool_shrink(struct hearth_cache *cache,
+				 struct hearth_pool *pool,
+				 unsigned long nr_pages, enum hearth_take take);
+void hearth_pool_unpin(struct hearth_pool *pool);
+void hearth_pools_trim(struct hearth_cache *cache);
 
 #endif /* HEARTH_CORE_POOL_H */
