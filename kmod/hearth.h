@@ -194,6 +194,11 @@ static inline struct hearth_request *to_hearth_request(struct hearth_io *io)
 	return container_of(io, struct hearth_request, io);
 }
 
+static inline u64 hearth_lba_to_offset(const struct se_cmd *cmd, u64 lba)
+{
+	return lba * cmd->se_dev->dev_attrib.block_size;
+}
+
 /* Says what is wrong with a LUN and what to do about it. */
 #define hearth_err(hdev, fmt, ...) \
 	pr_err("hearth: %s: " fmt, (hdev)->name, ##__VA_ARGS__)
@@ -233,6 +238,8 @@ int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
 struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 					    enum hearth_op op);
 void hearth_request_orphan(struct hearth_request *req);
+void hearth_request_free(struct hearth_request *req);
+u64 hearth_sg_bytes(struct scatterlist *sgl, u32 nents);
 int hearth_command_alone(struct hearth_dev *hdev, u64 offset, u64 len,
 			 int (*alone)(struct hearth_dev *hdev));
 extern const struct hearth_cache_ops hearth_cache_ops;
@@ -262,6 +269,9 @@ void hearth_reattach_init(struct hearth_dev *hdev);
 void hearth_reattach_exit(struct hearth_dev *hdev);
 int hearth_reattach(struct hearth_dev *hdev);
 
+/* sense.c */
+void hearth_command_fail(struct se_cmd *cmd, const struct hearth_io *io);
+
 /* shrink.c */
 int hearth_shrink_add(struct hearth_dev *hdev);
 void hearth_shrink_remove(struct hearth_dev *hdev);
@@ -271,6 +281,12 @@ int hearth_stats_init(void);
 void hearth_stats_exit(void);
 int hearth_stats_add(struct hearth_dev *hdev);
 void hearth_stats_remove(struct hearth_dev *hdev);
+
+/* unmap.c */
+sense_reason_t hearth_write_same(struct se_cmd *cmd);
+sense_reason_t hearth_write_same_unmap(struct se_cmd *cmd);
+sense_reason_t hearth_unmap(struct se_cmd *cmd);
+bool hearth_unmap_next(struct hearth_request *req);
 
 /* writeback.c */
 int hearth_writeback_init(void);
