@@ -71,6 +71,21 @@ static ssize_t reattach_store(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_WO(reattach);
 
+static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
+			   const char *buf, size_t count)
+{
+	return act(dev, "flush", buf, count, hearth_writeback_flush);
+}
+static DEVICE_ATTR_WO(flush);
+
+static ssize_t discard_dirty_store(struct device *dev,
+				   struct device_attribute *attr,
+				   const char *buf, size_t count)
+{
+	return act(dev, "discard_dirty", buf, count, hearth_writeback_discard);
+}
+static DEVICE_ATTR_WO(discard_dirty);
+
 static ssize_t paused_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
@@ -195,6 +210,8 @@ static struct attribute *online_attrs[] = {
 	&dev_attr_drop.attr,
 	&dev_attr_rescan.attr,
 	&dev_attr_reattach.attr,
+	&dev_attr_flush.attr,
+	&dev_attr_discard_dirty.attr,
 	&dev_attr_paused.attr,
 	&dev_attr_pin.attr,
 	&dev_attr_unpin.attr,

@@ -110,36 +110,6 @@ static ssize_t dirty_bytes_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(dirty_bytes);
 
-/* An action: writing 1 does it. */
-static ssize_t act(struct device *dev, const char *name, const char *buf,
-		   size_t count, int (*action)(struct hearth_dev *hdev))
-{
-	struct hearth_dev *hdev = dev_get_drvdata(dev);
-	int ret;
-
-	if (!sysfs_streq(buf, "1")) {
-		hearth_err(hdev, "%s: write 1 to do it\n", name);
-		return -EINVAL;
-	}
-	ret = action(hdev);
-	return ret ?: count;
-}
-
-static ssize_t flush_store(struct device *dev, struct device_attribute *attr,
-			   const char *buf, size_t count)
-{
-	return act(dev, "flush", buf, count, hearth_writeback_flush);
-}
-static DEVICE_ATTR_WO(flush);
-
-static ssize_t discard_dirty_store(struct device *dev,
-				   struct device_attribute *attr,
-				   const char *buf, size_t count)
-{
-	return act(dev, "discard_dirty", buf, count, hearth_writeback_discard);
-}
-static DEVICE_ATTR_WO(discard_dirty);
-
 static struct attribute *hearth_attrs[] = {
 	&dev_attr_dev_path.attr,
 	&dev_attr_size_bytes.attr,
@@ -151,8 +121,6 @@ static struct attribute *hearth_attrs[] = {
 	&dev_attr_stripe_bytes.attr,
 	&dev_attr_state.attr,
 	&dev_attr_dirty_bytes.attr,
-	&dev_attr_flush.attr,
-	&dev_attr_discard_dirty.attr,
 	NULL
 };
 

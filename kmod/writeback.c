@@ -185,17 +185,16 @@ static int flush(struct hearth_dev *hdev)
  *
  * If nobody can write to it any more the LUN may be deleted on return.
  *
- * Context: Process context, sleeps.
+ * Context: Process context, under the LUN's lock; sleeps.
  * Return: 0 or -errno, after a line in the log.
  */
 int hearth_writeback_flush(struct hearth_dev *hdev)
 {
 	int ret;
 
-	mutex_lock(&hdev->lock);
+	lockdep_assert_held(&hdev->lock);
 	ret = flush(hdev);
 	let_go(hdev);
-	mutex_unlock(&hdev->lock);
 	if (ret)
 		hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
 			   hdev->params.dev, ret);
@@ -206,19 +205,18 @@ int hearth_writeback_flush(struct hearth_dev *hdev)
  * hearth_writeback_discard() - forget what is dirty, and the rest of the cache
  * @hdev: the LUN
  *
- * Context: Process context, sleeps.
+ * Context: Process context, under the LUN's lock; sleeps.
  * Return: 0 or -errno, after a line in the log.
  */
 int hearth_writeback_discard(struct hearth_dev *hdev)
 {
 	u64 nr_bytes;
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&hdev->lock);
+	lockdep_assert_held(&hdev->lock);
 	if (is_exported(hdev)) {
 		hearth_err(hdev, "discard_dirty: initiators can see the LUN; unexport it first\n");
-		ret = -EBUSY;
-		goto out_unlock;
+		return -EBUSY;
 	}
 	nr_bytes = hearth_writeback_dirty_bytes(hdev);
 	ret = hearth_command_wait(hdev, HEARTH_OP_FORGET);
@@ -226,8 +224,6 @@ int hearth_writeback_discard(struct hearth_dev *hdev)
 		pr_warn("hearth: %s: %llu bytes that were never written to %s are discarded\n",
 			hdev->name, nr_bytes, hdev->params.dev);
 	let_go(hdev);
-out_unlock:
-	mutex_unlock(&hdev->lock);
 	return ret;
 }
 

@@ -28,7 +28,7 @@ make_dirty() {
 	expect_fail 'resource busy' rmdir $core/hearth_0/vol0
 	expect_fail 'flushing failed: error -5' act vol0 flush
 	is_dirty vol0 || fail 'nothing is dirty after an attempt to delete the LUN'
-	expect_fail 'write 1 to do it' eval 'echo 2 >/sys/class/hearth/vol0/flush'
+	expect_fail 'flush=2: give 1' eval 'echo 2 >/sys/class/hearth/vol0/flush'
 }
 
 make_dirty
