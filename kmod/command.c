@@ -274,6 +274,18 @@ static void start_fua_read(struct hearth_request *req)
 	hearth_io_submit(&req->io);
 }
 
+/* Serves a command from the cache alone, as far as it can. */
+static bool serve_at_once(struct se_cmd *cmd, enum dma_data_direction direction,
+			  struct hearth_span *span)
+{
+	struct hearth_cache *cache = to_hearth_dev(cmd->se_dev)->cache;
+
+	if (direction == DMA_FROM_DEVICE)
+		return hearth_cache_read_hits(cache, span);
+	return !(cmd->se_cmd_flags & SCF_FUA) &&
+	       hearth_cache_write_hits(cache, span);
+}
+
 static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 				 u32 nents, enum dma_data_direction direction)
 {
@@ -289,9 +301,10 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 			cmd->se_cmd_flags & SCF_FUA &&
 			hearth_writeback_dirty_bytes(hdev);
 
+	if (direction == DMA_TO_DEVICE)
+		hearth_writeback_hold(hdev);
 	if (!span.len ||
-	    (direction == DMA_FROM_DEVICE && !fua_read &&
-	     hearth_cache_read_hits(hdev->cache, &span))) {
+	    (!fua_read && serve_at_once(cmd, direction, &span))) {
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
 		return 0;
 	}
@@ -300,8 +313,6 @@ static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
 	req->io.fua = cmd->se_cmd_flags & SCF_FUA;
 	req->io.nid = page_to_nid(sg_page(span.sg));
 	req->io.span = span;
-	if (direction == DMA_TO_DEVICE)
-		hearth_writeback_hold(hdev);
 	if (fua_read)
 		start_fua_read(req);
 	else

@@ -251,6 +251,7 @@ static int leave(struct hearth_dev *hdev, enum hearth_mode mode)
 
 	WRITE_ONCE(wb->wants_hold, false);
 	WRITE_ONCE(hdev->cache->mode, mode);
+	synchronize_rcu();	/* hearth_cache_write_hits() */
 	if (wb->is_held) {
 		ret = flush(hdev);
 		if (ret) {

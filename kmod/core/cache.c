@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Life of a cache, and the path of a read that hits.
+ * Life of a cache.
  */
 #include "cache.h"
-#include "copy.h"
 #include "flush.h"
-#include "home.h"
 #include "index.h"
 #include "pin.h"
 #include "pool.h"
-#include "readahead.h"
 #include "rehome.h"
 #include "share.h"
-
-#define NOT_DUE	U64_MAX
 
 int hearth_core_init(void)
 {
@@ -164,80 +159,6 @@ void hearth_cache_free(struct hearth_cache *cache)
 	kfree(cache->pools);
 	free_percpu(cache->counters);
 	kfree(cache);
-}
-
-/* Serves the span's part of one frame if it is there. */
-static bool read_hit(struct hearth_cache *cache, struct hearth_extent *ext,
-		     struct hearth_span *span, struct hearth_ahead *ahead,
-		     u64 *due)
-{
-	u32 from = span->offset & (HEARTH_FRAME_BYTES - 1);
-	u32 to = min_t(u64, from + span->len, HEARTH_FRAME_BYTES);
-	u64 frame_nr = span->offset >> HEARTH_FRAME_SHIFT;
-	struct page *page;
-	u8 mark = 0;
-
-	page = hearth_frame_get_page(ext, frame_nr % HEARTH_EXTENT_FRAMES,
-				     hearth_sector_mask(from, to), &mark);
-	if (!page)
-		return false;
-	if (mark)
-		hearth_ahead_note(ahead, frame_nr, mark);
-	if (hearth_home_is_away(cache, span, page, to - from)) {
-		put_page(page);
-		return false;
-	}
-	hearth_count(cache, page_to_nid(page), HEARTH_HITS, 1);
-	hearth_rehome_note(cache, frame_nr, page_to_nid(page), due);
-	hearth_give_page(cache, span, page, from, to - from);
-	return true;
-}
-
-/* Serves the span's part of one extent as far as it is there. */
-static bool read_extent_hits(struct hearth_cache *cache,
-			     struct hearth_span *span,
-			     struct hearth_ahead *ahead, u64 *due)
-{
-	u64 key = span->offset / HEARTH_EXTENT_BYTES;
-	struct hearth_extent *ext;
-	bool hit;
-
-	rcu_read_lock();
-	ext = hearth_extent_find(cache, key);
-	hit = ext;
-	while (hit && span->len && span->offset / HEARTH_EXTENT_BYTES == key)
-		hit = read_hit(cache, ext, span, ahead, due);
-	rcu_read_unlock();
-	return hit;
-}
-
-/**
- * hearth_cache_read_hits() - serve a read from the cache as far as it goes
- * @cache: the cache
- * @span: the range and the memory for it; moved on over what was served
- *
- * Takes no lock and waits for nothing.
- *
- * Context: Process context.
- * Return: true if nothing is left to do.
- */
-bool hearth_cache_read_hits(struct hearth_cache *cache,
-			    struct hearth_span *span)
-{
-	struct hearth_ahead ahead = { };
-	struct hearth_io *fill, *move;
-	u64 due = NOT_DUE;
-	bool hit = !READ_ONCE(cache->paused);
-
-	while (hit && span->len)
-		hit = read_extent_hits(cache, span, &ahead, &due);
-	fill = hearth_ahead_alloc(cache, ahead, numa_mem_id());
-	if (fill)
-		hearth_io_submit(fill);
-	move = due == NOT_DUE ? NULL : hearth_rehome_alloc(cache, due);
-	if (move)
-		hearth_io_submit(move);
-	return hit;
 }
 
 /**

@@ -202,6 +202,7 @@ struct hearth_flush {
  * @pools: by node id, NULL where there is no share
  * @pins: see pin.c
  * @paused: every request bypasses the cache
+ * @is_over: so is a pool, see &hearth_pool.is_over
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
  * @range_lock: protects @ranges and the waiters of each
  * @nr_ranges: length of @ranges; read without the lock, see range.c
@@ -227,6 +228,7 @@ struct hearth_cache {
 	struct hearth_pool **pools;
 	struct hearth_pins *pins;
 	bool paused;
+	bool is_over;
 	u64 __percpu *counters;
 
 	spinlock_t range_lock ____cacheline_aligned_in_smp;
@@ -360,6 +362,8 @@ void hearth_cache_free(struct hearth_cache *cache);
 
 bool hearth_cache_read_hits(struct hearth_cache *cache,
 			    struct hearth_span *span);
+bool hearth_cache_write_hits(struct hearth_cache *cache,
+			     struct hearth_span *span);
 void hearth_cache_set_ahead(struct hearth_cache *cache, u64 bytes);
 void hearth_cache_set_dirty(struct hearth_cache *cache, u64 bytes);
 void hearth_flush_run(struct hearth_cache *cache, int nid);

@@ -15,6 +15,7 @@
 #include "claim.h"
 #include "flush.h"
 #include "index.h"
+#include "lookup.h"
 #include "range.h"
 #include "readahead.h"
 #include "rehome.h"

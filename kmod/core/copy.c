@@ -3,8 +3,12 @@
  * Moving data between a request's scatterlist and pages of the cache.
  *
  * A whole page of a scatterlist that the target core owns changes hands by its
- * reference: it lets go of each page with put_page(), whosoever that page is.
+ * reference: it lets go of each page with __free_page(), whosoever that page is.
  * Everything else is copied.
+ *
+ * So does the cache.  All pages that it and the target core exchange were
+ * allocated one by one for this; put_page() would spend as much again on looking
+ * for page cache and memory cgroups that they might belong to.
  *
  * Every copied byte is counted for the node of the cache's page: as local when
  * both pages and the CPU are on one node, as remote otherwise, and as a remote
@@ -45,22 +49,6 @@ u32 hearth_span_piece(const struct hearth_span *span, struct page **ret_page,
 	*ret_offset = offset_in_page(offset);
 	len = min_t(u64, sg->length - span->sg_offset, PAGE_SIZE - *ret_offset);
 	return min(len, span->len);
-}
-
-/**
- * hearth_span_advance() - move a span on
- * @span: the span
- * @len: at most what hearth_span_piece() returned
- */
-void hearth_span_advance(struct hearth_span *span, u32 len)
-{
-	span->offset += len;
-	span->len -= len;
-	span->sg_offset += len;
-	if (span->sg_offset == span->sg->length) {
-		span->sg = sg_next(span->sg);
-		span->sg_offset = 0;
-	}
 }
 
 static void copy_span(struct hearth_cache *cache, struct hearth_span *span,
@@ -122,24 +110,6 @@ void hearth_span_skip(struct hearth_span *span, u64 len)
 	}
 }
 
-/**
- * hearth_span_whole_page() - the page at a span's place that can be flipped
- * @span: the span, with bytes left
- *
- * Return: The page, if the next 4096 bytes are a frame of the LUN and an entry
- * of the scatterlist that is just this page, else NULL.
- */
-struct page *hearth_span_whole_page(const struct hearth_span *span)
-{
-	struct scatterlist *sg = span->sg;
-
-	if (!span->flip || span->offset % HEARTH_FRAME_BYTES ||
-	    span->sg_offset || sg->offset ||
-	    sg->length != HEARTH_FRAME_BYTES || span->len < sg->length)
-		return NULL;
-	return sg_page(sg);
-}
-
 static void count_flip(struct hearth_cache *cache, struct page *page)
 {
 	hearth_count(cache, page_to_nid(page), HEARTH_FLIPPED_BYTES,
@@ -161,19 +131,14 @@ static void count_flip(struct hearth_cache *cache, struct page *page)
 void hearth_give_page(struct hearth_cache *cache, struct hearth_span *span,
 		      struct page *page, u32 offset, u32 len)
 {
-	struct page *old = NULL;
-
-	if (len == HEARTH_FRAME_BYTES)
-		old = hearth_span_whole_page(span);
-	if (!old) {
+	if (len < HEARTH_FRAME_BYTES || !hearth_span_whole_page(span)) {
 		hearth_copy_to_span(cache, span, page, offset, len);
-		put_page(page);
+		__free_page(page);
 		return;
 	}
-	sg_assign_page(span->sg, page);
-	put_page(old);	/* if it was filled in place, this is @page itself */
 	count_flip(cache, page);
-	hearth_span_advance(span, len);
+	hearth_span_flip(span, &page, 1);
+	__free_page(page);	/* if it was filled in place, the very same */
 }
 
 /**

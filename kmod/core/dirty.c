@@ -89,6 +89,35 @@ void hearth_dirty_set(struct hearth_cache *cache, struct hearth_frame *frame,
 }
 
 /**
+ * hearth_dirty_set_frames() - the same for all sectors of some frames
+ * @cache: the cache
+ * @ext: their extent
+ * @frames: which; they are valid
+ *
+ * Context: Under the extent's lock.
+ */
+void hearth_dirty_set_frames(struct hearth_cache *cache,
+			     struct hearth_extent *ext, u16 frames)
+{
+	unsigned long todo = frames;
+	struct hearth_frame *frame;
+	u16 mask = ext->dirty;
+	unsigned int i;
+
+	lockdep_assert_held(&ext->lock);
+	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES) {
+		frame = ext->frames[i];
+		if (!frame->dirty) {
+			atomic_long_inc(&cache->pools[frame->nid]->nr_dirty);
+			mask |= BIT(i);
+		}
+		WRITE_ONCE(frame->dirty, HEARTH_FRAME_ALL);
+	}
+	if (mask != ext->dirty)
+		set_mask(cache, ext, mask);
+}
+
+/**
  * hearth_dirty_clear() - the device has sectors now, or nobody wants them
  * @cache: the cache
  * @frame: their frame, or NULL
@@ -192,29 +221,37 @@ bool hearth_dirty_any(const struct hearth_cache *cache)
 	return false;
 }
 
-/* Where the frames of a request live, or most of them. */
-static struct hearth_pool *home_pool(const struct hearth_io *io)
+/* Where the frames of a write live, or most of them. */
+static struct hearth_pool *home_pool(struct hearth_cache *cache, int nid,
+				     u64 offset)
 {
-	struct hearth_cache *cache = io->cache;
-
-	if (READ_ONCE(cache->home) == HEARTH_HOME_TOUCH && cache->pools[io->nid])
-		return cache->pools[io->nid];
-	return cache->pools[hearth_cache_shard(cache, io->span.offset)];
+	if (READ_ONCE(cache->home) == HEARTH_HOME_TOUCH && cache->pools[nid])
+		return cache->pools[nid];
+	return cache->pools[hearth_cache_shard(cache, offset)];
 }
 
-/* Whether a write may leave more dirty frames behind. */
-bool hearth_dirty_may_grow(const struct hearth_io *io)
+/**
+ * hearth_dirty_may_grow() - whether a write may leave dirty frames behind
+ * @cache: the cache
+ * @nid: node of its data
+ * @offset: where it begins in the LUN
+ * @nr: how many frames it is
+ *
+ * Context: Any; a moment's answer.
+ */
+bool hearth_dirty_may_grow(struct hearth_cache *cache, int nid, u64 offset,
+			   unsigned long nr)
 {
-	struct hearth_pool *pool = home_pool(io);
+	struct hearth_pool *pool = home_pool(cache, nid, offset);
 
-	return atomic_long_read(&pool->nr_dirty) + io->nr_slots <=
+	return atomic_long_read(&pool->nr_dirty) + nr <=
 	       min(READ_ONCE(pool->max_dirty), READ_ONCE(pool->limit));
 }
 
-/* Whether it is time to write back. */
-bool hearth_dirty_is_high(const struct hearth_io *io)
+/* Whether it is time to write back where a write has left dirty frames. */
+bool hearth_dirty_is_high(struct hearth_cache *cache, int nid, u64 offset)
 {
-	struct hearth_pool *pool = home_pool(io);
+	struct hearth_pool *pool = home_pool(cache, nid, offset);
 
 	return atomic_long_read(&pool->nr_dirty) * BACKGROUND_SHARE >
 	       READ_ONCE(pool->max_dirty);

@@ -158,6 +158,23 @@ void hearth_flush_start(struct hearth_cache *cache)
 }
 
 /**
+ * hearth_flush_if_due() - write back if a write has left much behind
+ * @cache: the cache
+ * @nid: node of the write's data
+ * @offset: where it began in the LUN
+ *
+ * While the device fails, only the owner tries again.
+ *
+ * Context: Process context, no lock held; waits for nothing.
+ */
+void hearth_flush_if_due(struct hearth_cache *cache, int nid, u64 offset)
+{
+	if (hearth_dirty_is_high(cache, nid, offset) &&
+	    !hearth_cache_flush_error(cache))
+		hearth_flush_start(cache);
+}
+
+/**
  * hearth_flush_wait() - have a flush run when all that is dirty now is written
  * @io: a HEARTH_OP_FLUSH request; its error will be that of the write-back
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames: taking one, looking at it without a lock, changing what is in a slot.
+ * Frames: taking one, changing what is in a slot.
  *
  * What a frame is and the rules it lives by, see frame.h.
  */
@@ -65,45 +65,6 @@ void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame)
 		return;
 	atomic_long_dec(&cache->pools[frame->nid]->nr_frames);
 	kmem_cache_free(frame_slab, frame);
-}
-
-/**
- * hearth_frame_get_page() - look at a frame without a lock
- * @ext: its extent
- * @index: which slot
- * @need: the sectors that must be valid
- * @ret_ahead: set to the frame's mark, which is cleared, if it has one
- *
- * See frame.h for the barriers.
- *
- * Context: Under rcu_read_lock() or the extent's lock.
- * Return: The page with a reference of its own, or NULL if @need is not there.
- */
-struct page *hearth_frame_get_page(struct hearth_extent *ext,
-				   unsigned int index, u8 need, u8 *ret_ahead)
-{
-	struct hearth_frame *frame = READ_ONCE(ext->frames[index]);
-	struct page *page;
-	u32 version;
-
-	if (!frame)
-		return NULL;
-	/* pairs with the release in hearth_frame_change_end() */
-	version = smp_load_acquire(&frame->version);
-	page = READ_ONCE(frame->page);
-	if (version & 1 || !page || need & ~READ_ONCE(frame->valid) ||
-	    !get_page_unless_zero(page))
-		return NULL;
-	/* the slot before the version; pairs with hearth_frame_change_begin() */
-	if (smp_load_acquire(&ext->frames[index]) != frame ||
-	    READ_ONCE(frame->version) != version) {
-		put_page(page);
-		return NULL;
-	}
-	hearth_policy_touch(frame);
-	if (READ_ONCE(frame->ahead))
-		*ret_ahead = xchg(&frame->ahead, 0);
-	return page;
 }
 
 /**

@@ -49,7 +49,9 @@
  *  8. Reads that hit take part in none of this: until the command that
  *     changes a sector is acknowledged, they may return its old contents.
  *  9. A write that is to be written back claims its frames like any other, but
- *     starts no I/O: it makes its sectors valid and dirty and is done.
+ *     starts no I/O: it makes its sectors valid and dirty and is done.  Where
+ *     nobody has or awaits a claim it may do all of that under the extent's lock
+ *     (hit.c).
  * 10. Write-back has a claim of its own (a bit of hearth_extent.cleaning), in
  *     whose way only backing I/O is, so that the frame may be written anew
  *     meanwhile.  It writes a page that it holds a reference of, and makes the
@@ -99,6 +101,13 @@
 #define HEARTH_EXTENT_SHIFT	4
 #define HEARTH_EXTENT_FRAMES	16U
 #define HEARTH_EXTENT_BYTES	(HEARTH_FRAME_BYTES << HEARTH_EXTENT_SHIFT)
+
+/* An array on the stack that the compiler need not clear: that would show in a hit. */
+#if __has_attribute(__uninitialized__)
+#define HEARTH_UNINITIALIZED	__attribute__((__uninitialized__))
+#else
+#define HEARTH_UNINITIALIZED
+#endif
 
 /* hearth_frame.freq saturates here: how many more rounds a hit earns */
 #define HEARTH_FREQ_MAX		3
@@ -224,8 +233,6 @@ int hearth_frames_init(void);
 void hearth_frames_exit(void);
 struct hearth_frame *hearth_frame_alloc(struct hearth_cache *cache, int nid);
 void hearth_frame_free(struct hearth_cache *cache, struct hearth_frame *frame);
-struct page *hearth_frame_get_page(struct hearth_extent *ext,
-				   unsigned int index, u8 need, u8 *ret_ahead);
 bool hearth_frame_take_out(struct hearth_extent *ext,
 			   struct hearth_frame *frame, struct page **ret_page);
 u8 hearth_frame_replace(struct hearth_cache *cache, struct hearth_extent *ext,

@@ -216,8 +216,7 @@ bool hearth_home_prepare(struct hearth_io *io)
 {
 	int nid;
 
-	if (READ_ONCE(io->cache->dispatch) == HEARTH_DISPATCH_INLINE ||
-	    io->is_moved)
+	if (io->is_moved || !is_worth_it(io->cache, io->span.len))
 		return true;
 	io->is_moved = true;
 	nid = hearth_slots_home(io);
@@ -299,7 +298,7 @@ static void bring_home(struct hearth_span *span, int nid)
 	if (!page)
 		return;
 	sg_assign_page(span->sg, page);
-	put_page(old);
+	__free_page(old);
 }
 
 /*

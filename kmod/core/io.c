@@ -164,9 +164,8 @@ static void complete_write(struct hearth_io *io)
 				    hearth_io_sectors(io, io->first + i);
 	hearth_slots_release(io);
 	hearth_slots_free(io);
-	if (io->behind && hearth_dirty_is_high(io) &&
-	    !hearth_cache_flush_error(io->cache))
-		hearth_flush_start(io->cache);
+	if (io->behind)
+		hearth_flush_if_due(io->cache, io->nid, io->span.offset);
 	io->cache->ops->done(io);
 }
 
@@ -454,7 +453,9 @@ static bool may_be_cached(const struct hearth_io *io, enum hearth_mode mode)
 static bool may_be_behind(const struct hearth_io *io, enum hearth_mode mode)
 {
 	return mode == HEARTH_WRITEBACK && io->op == HEARTH_OP_WRITE &&
-	       !io->fua && hearth_dirty_may_grow(io);
+	       !io->fua &&
+	       hearth_dirty_may_grow(io->cache, io->nid, io->span.offset,
+				     io->nr_slots);
 }
 
 /* Write-back goes on without memory, a few frames at a time. */

@@ -180,6 +180,15 @@ static struct page *evict_page(struct hearth_cache *cache,
 	return page;
 }
 
+/* Has the pool looked at by whoever trims next. */
+void hearth_pool_note_over(struct hearth_pool *pool)
+{
+	if (!READ_ONCE(pool->is_over))
+		WRITE_ONCE(pool->is_over, true);
+	if (!READ_ONCE(pool->cache->is_over))
+		WRITE_ONCE(pool->cache->is_over, true);
+}
+
 /**
  * hearth_pool_check_over() - note whether a pool is above its limit
  * @pool: the pool
@@ -191,8 +200,10 @@ bool hearth_pool_check_over(struct hearth_pool *pool)
 {
 	bool over = !has_room(pool, 0, 0);
 
-	if (over != pool->is_over)
-		WRITE_ONCE(pool->is_over, over);
+	if (over)
+		hearth_pool_note_over(pool);
+	else if (pool->is_over)
+		WRITE_ONCE(pool->is_over, false);
 	return over;
 }
 
@@ -226,7 +237,7 @@ static bool adopt_page(struct hearth_pool *pool)
 		adopt = false;
 	spin_unlock(&pool->lock);
 	if (surplus)
-		put_page(surplus);
+		__free_page(surplus);
 	return adopt;
 }
 
@@ -303,7 +314,7 @@ void hearth_pool_put_page(struct hearth_cache *cache, struct page *page)
 	}
 	spin_unlock(&pool->lock);
 	if (!keep)
-		put_page(page);
+		__free_page(page);
 }
 
 /* Puts a frame that was just installed into its queue. */

@@ -104,6 +104,7 @@ void hearth_pool_free(struct hearth_pool *pool);
 u64 hearth_pool_fixed(const struct hearth_pool *pool);
 u64 hearth_pool_metadata(const struct hearth_pool *pool);
 unsigned long hearth_pool_used(const struct hearth_pool *pool);
+void hearth_pool_note_over(struct hearth_pool *pool);
 bool hearth_pool_check_over(struct hearth_pool *pool);
 bool hearth_pool_release_page(struct hearth_pool *pool);
 struct page *hearth_pool_get_page(struct hearth_cache *cache, int nid,

@@ -222,11 +222,14 @@ void hearth_pool_unpin(struct hearth_pool *pool)
 	} while (more);
 }
 
-/* The same for each pool that was found above its limit; looks are cheap. */
+/* The same for each pool that was found above its limit; a look is cheap. */
 void hearth_pools_trim(struct hearth_cache *cache)
 {
 	int nid;
 
+	if (!READ_ONCE(cache->is_over))
+		return;
+	WRITE_ONCE(cache->is_over, false);	/* a pool that still is says so */
 	for_each_node(nid) {
 		if (cache->pools[nid] && READ_ONCE(cache->pools[nid]->is_over))
 			hearth_pool_trim(cache, cache->pools[nid]);

@@ -21,22 +21,24 @@ void hearth_rehome_settle(struct hearth_io *io, struct hearth_slot *slot,
 			  unsigned int index);
 
 /**
- * hearth_rehome_note() - a read was served by a hit
+ * hearth_rehome_note() - a read was served by hits
  * @cache: the cache
- * @frame_nr: the frame
+ * @frame_nr: a frame of their extent
  * @nid: its home
+ * @nr: how many hits that was
  * @due: set to @frame_nr if its extent should move to where this CPU is
  *
- * Context: Any; the hit was counted.
+ * Context: Any; the hits were counted.
  */
 static inline void hearth_rehome_note(struct hearth_cache *cache, u64 frame_nr,
-				      int nid, u64 *due)
+				      int nid, unsigned int nr, u64 *due)
 {
 	u32 which = nid * HEARTH_NR_COUNTERS + HEARTH_HITS;
 
 	if (!cache->suitors)
 		return;
-	if ((u32)this_cpu_read(cache->counters[which]) % HEARTH_VOTE_EVERY)
+	if ((u32)this_cpu_read(cache->counters[which]) % HEARTH_VOTE_EVERY >=
+	    nr)
 		return;
 	if (hearth_rehome_vote(cache, frame_nr, nid))
 		*due = frame_nr;

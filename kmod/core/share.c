@@ -70,7 +70,7 @@ static void set_limit(struct hearth_pool *pool, unsigned long limit)
 {
 	lockdep_assert_held(&all_commons[pool->nid].lock);
 	if (limit < pool->limit)
-		WRITE_ONCE(pool->is_over, true);	/* trimming finds out */
+		hearth_pool_note_over(pool);	/* trimming finds out */
 	WRITE_ONCE(pool->limit, limit);
 }
 

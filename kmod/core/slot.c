@@ -304,7 +304,7 @@ void hearth_slots_free(struct hearth_io *io)
 	for (i = 0; i < io->nr_slots; i++) {
 		slot = &io->slots[i];
 		if (slot->kind == HEARTH_SLOT_HIT && slot->page)
-			put_page(slot->page);
+			__free_page(slot->page);
 		else
 			hearth_pool_put_page(io->cache, slot->page);
 		hearth_frame_free(io->cache, slot->spare);

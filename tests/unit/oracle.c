@@ -133,6 +133,12 @@ static u32 new_floor(const struct oracle_sector *s, const struct req *req,
 	return floor;
 }
 
+/* Whether a sector of a request was left to be written back. */
+static bool is_behind(const struct req *req, u32 i)
+{
+	return req->io.behind || i < req->nr_taken * HEARTH_FRAME_SECTORS;
+}
+
 static void end_good_change(struct oracle_sector *s, struct req *req, u32 i)
 {
 	u32 floor, at;
@@ -142,8 +148,8 @@ static void end_good_change(struct oracle_sector *s, struct req *req, u32 i)
 		shim_die("sector %u of an acknowledged write is not on the device",
 			 req->sector + i);
 	floor = new_floor(s, req, i, at);
-	shim_assert(!req->io.fua || !req->io.behind);
-	if (!req->io.behind && !is_among(s, value, floor, &at))
+	shim_assert(!req->io.fua || !is_behind(req, i));
+	if (!is_behind(req, i) && !is_among(s, value, floor, &at))
 		shim_die("sector %u was written through, but the device has %llx",
 			 req->sector + i, value);
 	s->floor = max(s->floor, floor);

@@ -256,6 +256,21 @@ static bool read_hits(struct req *req)
 	return hits;
 }
 
+/* Whether a write may be done as soon as the cache has it. */
+static bool req_is_hasty(const struct req *req)
+{
+	return req->io.op == HEARTH_OP_WRITE && !req->io.fua;
+}
+
+static bool write_hits(struct req *req)
+{
+	bool hits = hearth_cache_write_hits(req->rig->cache, &req->io.span);
+
+	req->nr_taken = (req->io.span.offset - req->all.offset) /
+			HEARTH_FRAME_BYTES;
+	return hits;
+}
+
 /* Submits a request as the backstore does: first as far as the cache goes. */
 void rig_submit(struct req *req)
 {
@@ -266,7 +281,9 @@ void rig_submit(struct req *req)
 	enqueue(rig->active, &rig->nr_active, req);
 	if (req_is_command(req))
 		oracle_start(&rig->oracle, req);
-	if (req_is_read(req) && !req->no_hits && read_hits(req))
+	if (!req->no_hits &&
+	    ((req_is_read(req) && read_hits(req)) ||
+	     (req_is_hasty(req) && write_hits(req))))
 		rig_op_done(&req->io);
 	else
 		hearth_io_submit(&req->io);

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "claim.h"
 #include "index.h"
+#include "lookup.h"
 #include "pool.h"
 #include "readahead.h"
 #include "rehome.h"
@@ -39,6 +40,7 @@ enum req_state {
  * @auto_free: free it when it is done
  * @no_hits: go to hearth_io_submit() without a look at the cache
  * @was_range: it went past the cache
+ * @nr_taken: whole frames of a write that hearth_cache_write_hits() took
  * @run_nid: the node where it is to be run, or NUMA_NO_NODE: anywhere
  * @keep_pages: keep what a read was given beyond its end, see held.c
  * @sector: first sector
@@ -60,6 +62,7 @@ struct req {
 	struct rig *rig;
 	enum req_state state;
 	bool auto_free, no_hits, was_range, keep_pages;
+	u32 nr_taken;
 	int run_nid;
 	u32 sector, nr_sectors, tag;
 	struct page *pages;

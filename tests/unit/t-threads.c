@@ -374,8 +374,10 @@ static void prepare(struct job *job, enum hearth_op op, u32 sector, u32 nr,
 
 static void wait_for(struct job *job)
 {
-	if (job->io.op != HEARTH_OP_READ ||
-	    !hearth_cache_read_hits(cache, &job->io.span)) {
+	if (!(job->io.op == HEARTH_OP_READ ?
+	      hearth_cache_read_hits(cache, &job->io.span) :
+	      job->io.op == HEARTH_OP_WRITE && !job->io.fua &&
+	      hearth_cache_write_hits(cache, &job->io.span))) {
 		hearth_io_submit(&job->io);
 		pthread_mutex_lock(&done_lock);
 		while (!job->is_done)

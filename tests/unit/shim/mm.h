@@ -64,6 +64,7 @@ struct page {
 void shim_node_budget(int nid, long nr_pages);
 struct page *hearth_page_alloc(int nid);
 void put_page(struct page *page);
+#define __free_page(page)	put_page(page)
 
 /* A page as the target core has it; never fails, and may be given to the cache. */
 struct page *shim_page_alloc(int nid);
@@ -156,6 +157,11 @@ static inline void sg_assign_page(struct scatterlist *sg, struct page *page)
 {
 	sg->page = page;
 }
+
+/* The tests' lists are of one piece. */
+#define sg_is_last(sg)		((sg)->last)
+#define sg_is_chain(sg)		false
+#define sg_chain_ptr(sg)	NULL
 
 static inline struct scatterlist *sg_next(struct scatterlist *sg)
 {
