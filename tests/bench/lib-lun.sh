@@ -14,9 +14,11 @@ forgetful=' rd_nullio '
 # make_subject SUBJECT DISK MIB: a backstore for LUNs of MIB MiB; sets $backstore. Returns 1 if this build cannot.
 make_subject() {
 	case $1 in
-	hearth)		try_subject hearth_0 "$1" "dev=$2,cache=$((2 * $3))M" ;;
-	hearth-wb)	try_subject hearth_0 "$1" "dev=$2,cache=$((2 * $3))M,mode=writeback" ;;
-	hearth-around)	try_subject hearth_0 "$1" "dev=$2,cache=$((2 * $3))M,mode=writearound" ;;
+	hearth)		try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M" ;;
+	hearth-wb)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,mode=writeback" ;;
+	hearth-home)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,home=stripe,dispatch=home" ;;
+	hearth-inline)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,home=stripe,dispatch=inline" ;;
+	hearth-around)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,mode=writearound" ;;
 	fileio)		try_subject fileio_0 "$1" "fd_dev_name=$2,fd_buffered_io=1" ;;
 	fileio-direct)	try_subject fileio_0 "$1" "fd_dev_name=$2,fd_async_io=1" ;;
 	block)		try_subject iblock_0 "$1" "udev_path=$2" ;;
@@ -40,6 +42,18 @@ try_subject() {
 	defer remove_backstore "$1" "$2"
 	backstore=$1/$2
 } 2>/dev/null
+
+# forget SUBJECT: what it has cached.
+forget() {
+	local lun
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	for lun in /sys/class/hearth/*; do
+		[ -e "$lun/drop" ] || continue
+		echo 1 >"$lun/flush"
+		echo 1 >"$lun/drop"
+	done
+}
 
 is_forgetful() {
 	[[ $forgetful = *" $1 "* ]]

@@ -10,6 +10,7 @@
  *   first=0      leave out that many requests of the order first
  *   depth=1      requests in flight of each thread
  *   threads=1    each with its own part of the requests
+ *   skew=0       begin each request that many bytes behind its place
  *   order=seq    or "random": the same permutation in every run of the same seed
  *   seed=1       of the permutation
  *   mark=0       1: tell the emulator's counter when the requests begin and end
@@ -56,7 +57,7 @@ static const char *const op_names[NR_OPS] = { "fill", "verify", "read", "write",
 static struct {
 	enum op op;
 	const char *disk;
-	uint64_t size, span, count, first, depth, threads, seed, mark;
+	uint64_t size, span, count, first, depth, threads, seed, mark, skew;
 	int64_t cpu;
 	bool is_random;
 } job = { .size = 4096, .span = 128 << 20, .depth = 1, .threads = 1, .seed = 1, .cpu = -1 };
@@ -106,36 +107,38 @@ static uint64_t mix64(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* The first word of a page says where it belongs; the rest is the same in every page. */
-static void page_fill(uint64_t *page)
+/* The word at a byte of the disk: a page's first says where it belongs, the rest are alike. */
+static uint64_t word_at(uint64_t offset)
 {
-	unsigned int i;
+	uint64_t at = offset % PAGE_BYTES / sizeof(uint64_t);
 
-	for (i = 1; i < PAGE_BYTES / sizeof(*page); i++)
-		page[i] = mix64(i);
+	return mix64(at ? at : offset + 1);
+}
+
+/* Puts into a buffer what every request has in common, wherever it goes. */
+static void fill(uint64_t *words)
+{
+	uint64_t i;
+
+	for (i = 0; i < job.size / sizeof(*words); i++)
+		words[i] = word_at(job.skew + i * sizeof(*words));
 }
 
 static void stamp(uint8_t *buffer, uint64_t offset)
 {
 	uint64_t i;
 
-	for (i = 0; i < job.size; i += PAGE_BYTES)
-		*(uint64_t *)(buffer + i) = mix64(offset + i + 1);
+	for (i = -offset % PAGE_BYTES; i < job.size; i += PAGE_BYTES)
+		*(uint64_t *)(buffer + i) = word_at(offset + i);
 }
 
-static void check(const uint8_t *buffer, uint64_t offset)
+static void check(const uint64_t *words, uint64_t offset)
 {
-	const uint64_t *word;
-	uint64_t i, j, expected;
+	uint64_t i;
 
-	for (i = 0; i < job.size; i += PAGE_BYTES) {
-		word = (const uint64_t *)(buffer + i);
-		for (j = 0; j < PAGE_BYTES / sizeof(*word); j++) {
-			expected = j ? mix64(j) : mix64(offset + i + 1);
-			if (word[j] != expected)
-				die("%s: byte %" PRIu64 ": wrong data",
-				    job.disk, offset + i + 8 * j);
-		}
+	for (i = 0; i < job.size; i += sizeof(*words)) {
+		if (words[i / sizeof(*words)] != word_at(offset + i))
+			die("%s: byte %" PRIu64 ": wrong data", job.disk, offset + i);
 	}
 }
 
@@ -162,7 +165,7 @@ static void slots_order(void)
 
 static uint64_t offset_of(uint64_t number)
 {
-	return slots[(job.first + number) % nr_slots] * job.size;
+	return slots[(job.first + number) % nr_slots] * job.size + job.skew;
 }
 
 static bool is_write(uint64_t number)
@@ -201,7 +204,7 @@ static unsigned int complete(struct worker *w, const struct io_event *event)
 		    event->res < 0 ? strerror(-event->res) : "short transfer");
 	latencies_us[number] = (now_ns() - w->begin_ns[tag]) / 1000;
 	if (job.op == OP_VERIFY)
-		check(w->buffers[tag], offset_of(number));
+		check((const uint64_t *)w->buffers[tag], offset_of(number));
 	return tag;
 }
 
@@ -245,7 +248,6 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 	unsigned int tag;
-	uint64_t i;
 
 	pin(w->number);
 	if (syscall(SYS_io_setup, (unsigned int)job.depth, &w->context))
@@ -253,8 +255,7 @@ static void *worker_main(void *arg)
 	for (tag = 0; tag < job.depth; tag++) {
 		if (posix_memalign((void **)&w->buffers[tag], PAGE_BYTES, job.size))
 			die("no memory");
-		for (i = 0; i < job.size; i += PAGE_BYTES)
-			page_fill((uint64_t *)(w->buffers[tag] + i));
+		fill((uint64_t *)w->buffers[tag]);
 	}
 	pthread_barrier_wait(&ready); /* the main thread notes the time */
 	pthread_barrier_wait(&ready);
@@ -343,6 +344,7 @@ static void parse_argument(const char *argument)
 		{ "seed=", &job.seed },
 		{ "mark=", &job.mark },
 		{ "first=", &job.first },
+		{ "skew=", &job.skew },
 		{ "cpu=", (uint64_t *)&job.cpu },
 	};
 	unsigned int i;
@@ -379,7 +381,9 @@ static void parse(int argc, char **argv)
 		die("size: a multiple of %d, and no more than span", PAGE_BYTES);
 	if (!job.depth || job.depth > DEPTH_MAX || !job.threads || job.threads > THREADS_MAX)
 		die("depth: from 1 to %d; threads: from 1 to %d", DEPTH_MAX, THREADS_MAX);
-	nr_slots = job.span / job.size;
+	if (job.skew % 512 || job.skew >= PAGE_BYTES || job.span < job.size + job.skew)
+		die("skew: a multiple of 512, less than %d; size and skew within span", PAGE_BYTES);
+	nr_slots = (job.span - job.skew) / job.size;
 	if (!job.count || job.op == OP_FILL || job.op == OP_VERIFY)
 		job.count = nr_slots;
 }

@@ -4,6 +4,7 @@
 # shellcheck shell=bash
 #
 # A topology is a list of nodes, each CPUS:MIB. A node may lack CPUs or memory.
+# Beside those that the tests use there are 1c, 2c, 4c and 8c: one node of so many CPUs.
 
 # shellcheck disable=SC2034 # for those who source this
 HEARTH_TOPOLOGIES='1n 2n 4n unequal memless cpuless'
@@ -16,6 +17,7 @@ topology_nodes() {
 	unequal)	echo '0-1:3072 2-3:1024' ;;
 	memless)	echo '0-1:2048 2:2048 3:' ;;
 	cpuless)	echo '0-1:2048 2-3:1024 :1024' ;;
+	[1248]c)	echo "0-$((${1%c} - 1)):4096" ;;
 	*)		return 1 ;;
 	esac
 }
