@@ -21,6 +21,10 @@ struct hearth_pool;
 /* Slots that struct hearth_io has built in: enough for an unaligned 8 KiB. */
 #define HEARTH_INLINE_SLOTS	3
 
+/* Places where sequential reads may go on, see readahead.c. */
+#define HEARTH_STREAMS		128
+#define HEARTH_STREAM_SETS	32
+
 enum hearth_mode {
 	HEARTH_WRITETHROUGH,	/* writes go to the device and stay cached */
 	HEARTH_WRITEAROUND,	/* writes go to the device only */
@@ -197,6 +201,7 @@ struct hearth_flush {
  * @max_io_frames: a larger request bypasses the cache
  * @max_ahead_order: log2 of the largest readahead window in frames; 0: none
  * @nr_ahead: frames of readahead under way
+ * @streams: where reads that missed have ended
  * @suitors: who reads what lives on other nodes, see rehome.c; NULL: one node
  * @nr_rehomes: HEARTH_OP_REHOME requests under way
  * @pools: by node id, NULL where there is no share
@@ -223,6 +228,7 @@ struct hearth_cache {
 	unsigned long max_io_frames;
 	u8 max_ahead_order;
 	atomic_long_t nr_ahead;
+	u64 streams[HEARTH_STREAMS];
 	u64 *suitors;
 	atomic_long_t nr_rehomes;
 	struct hearth_pool **pools;

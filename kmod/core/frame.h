@@ -143,7 +143,6 @@ enum hearth_queue {
  * @freq: hits since the replacement policy last looked, saturating
  * @index: which of the extent's slots this is
  * @queue: see enum hearth_queue (pool lock)
- * @born: the pool's count of insertions when this was inserted
  *
  * @page and @valid are changed by the owner of the claim, under the extent's
  * lock, and are read without one.  @dirty belongs to the extent's lock.
@@ -160,7 +159,6 @@ struct hearth_frame {
 	u8 index;
 	u8 queue;
 	u8 dirty;
-	u32 born;
 };
 
 /**

@@ -209,7 +209,6 @@ static void dequeue(struct hearth_policy *policy, struct hearth_frame *frame)
 void hearth_policy_insert(struct hearth_policy *policy,
 			  struct hearth_frame *frame)
 {
-	frame->born = policy->nr_inserted;
 	WRITE_ONCE(policy->nr_inserted, policy->nr_inserted + 1);
 	enqueue(policy, frame, take_ghost(policy, frame) ? HEARTH_QUEUE_MAIN :
 							   HEARTH_QUEUE_SMALL);
@@ -310,7 +309,6 @@ void hearth_policy_renew(struct hearth_policy *policy,
 void hearth_policy_adopt(struct hearth_policy *policy,
 			 struct hearth_frame *frame)
 {
-	frame->born = policy->nr_inserted;
 	enqueue(policy, frame, HEARTH_QUEUE_MAIN);
 }
 

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Readahead without a table of streams.
+ * Readahead: who reads in sequence, and what he is going to ask for.
  *
- * All that a stream needs to be known by lies in the cache already:
+ *      three reads, all missing        window 1          window 2
+ *     |. . . . . .|. . . . . .|======|m . . . . . . . |m . . . . . . . . . .|
  *
- *      read before    asked for, missing    window 1          window 2
- *     |. . . . . . . |==================|m . . . . . . . |m . . . . . . . . . .|
- *
- *  - A read that misses right behind a frame that came in just now is taken for
- *    sequential.  A first window, twice its size, is filled asynchronously.
- *    Behind one that came in long ago it is chance: in a cache that holds half
- *    of the LUN every other random read finds such a neighbour.
+ *  - A read that misses leaves behind where it ended, in a small table.  One that
+ *    misses exactly where another ended goes on with its stream; the second time
+ *    that this happens the reader is taken for sequential.  A first window, twice
+ *    the size of the read, is filled asynchronously.  Once is chance: among random
+ *    reads of a small LUN one in a hundred begins where one of the last hundred
+ *    has ended, but hardly any twice in a row.
  *  - The first frame of every window carries a mark (m): log2 of its length.
  *    Whoever hits a marked frame has reached the window; the mark is taken off
  *    and the window behind it is started, twice as long up to the limit.
  *
- * So while a reader is in one window the next is on its way.  Any number of
- * streams may interleave; one that stops, or jumps, hits no mark, and nothing
- * has to be cancelled.  A hit looks at one more byte of the line that it looks
- * at anyway.
+ * So while a reader is in one window the next is on its way, and the table is not
+ * needed any more, unless a window cannot be filled: the stream goes on where it
+ * would have begun.  Streams may interleave; one that stops, or jumps, hits no
+ * mark, and nothing has to be cancelled.  A hit looks at one more byte of the
+ * line that it looks at anyway, and never at the table.
+ *
+ * The table is changed without a lock: who loses an entry that way begins again.
  *
  * Readahead waits for nobody: it takes frames that nobody claims, is dropped
  * where there is no memory, and its errors are nobody's: the block is read
@@ -28,12 +31,60 @@
 #include "index.h"
 #include "pool.h"
 #include "readahead.h"
+#include "slot.h"
 
 #define MIN_ORDER	5	/* 128 KiB */
 
-/* Just now: among the last 1/64 of a pool's frames, or among the last few. */
-#define YOUNG_SHARE	64
-#define MIN_YOUNG	64UL
+/* Entries of a set, in the order in which they came. */
+#define WAYS	(HEARTH_STREAMS / HEARTH_STREAM_SETS)
+
+/* So often has a sequential reader gone on where he had ended. */
+#define SEQUENTIAL	2U
+#define RUN_BITS	2
+
+/* An entry: where the stream goes on, and how often it did, or 0 for none. */
+static u64 make_stream(u64 frame_nr, unsigned int run)
+{
+	return frame_nr << RUN_BITS | run;
+}
+
+static u64 *set_of(struct hearth_cache *cache, u64 frame_nr)
+{
+	return &cache->streams[hash_64(frame_nr, ilog2(HEARTH_STREAM_SETS)) *
+			       WAYS];
+}
+
+/* Takes out the stream that goes on at a frame; returns how often it did, or 0. */
+static unsigned int take_stream(struct hearth_cache *cache, u64 frame_nr)
+{
+	u64 *set = set_of(cache, frame_nr);
+	unsigned int i, run;
+	u64 stream;
+
+	for (i = 0; i < WAYS; i++) {
+		stream = READ_ONCE(set[i]);
+		if (!stream || stream >> RUN_BITS != frame_nr)
+			continue;
+		run = stream & GENMASK(RUN_BITS - 1, 0);
+		WRITE_ONCE(set[i], 0);
+		return min(run + 1, SEQUENTIAL);
+	}
+	return 0;
+}
+
+/* Puts a stream in, in the place of the oldest of its set. */
+static void put_stream(struct hearth_cache *cache, u64 frame_nr,
+		       unsigned int run)
+{
+	u64 *set = set_of(cache, frame_nr);
+	unsigned int i = 0;
+
+	while (i < WAYS - 1 && READ_ONCE(set[i]))
+		i++;
+	for (; i; i--)
+		WRITE_ONCE(set[i], READ_ONCE(set[i - 1]));
+	WRITE_ONCE(set[0], make_stream(frame_nr, run));
+}
 
 /**
  * hearth_cache_set_ahead() - set the largest readahead window
@@ -62,32 +113,14 @@ void hearth_ahead_note(struct hearth_ahead *ahead, u64 frame_nr, u8 order)
 	ahead->order = order + 1;
 }
 
-/* Whether a frame came in just now, compared with the size of its pool. */
-static bool is_young(struct hearth_cache *cache,
-		     const struct hearth_frame *frame)
+/* The first frame that a read has to fill; there is one. */
+static u64 first_missing(const struct hearth_io *io)
 {
-	const struct hearth_pool *pool = cache->pools[frame->nid];
-	u32 age = READ_ONCE(pool->policy.nr_inserted) - frame->born;
+	unsigned long i = 0;
 
-	return age <= max(READ_ONCE(pool->limit) / YOUNG_SHARE, MIN_YOUNG);
-}
-
-static bool was_just_read(struct hearth_cache *cache, u64 frame_nr)
-{
-	struct hearth_extent *ext;
-	struct hearth_frame *frame;
-	bool is = false;
-
-	rcu_read_lock();
-	ext = hearth_extent_find(cache, frame_nr >> HEARTH_EXTENT_SHIFT);
-	if (ext) {
-		spin_lock(&ext->lock);
-		frame = ext->frames[frame_nr % HEARTH_EXTENT_FRAMES];
-		is = frame && frame->valid && is_young(cache, frame);
-		spin_unlock(&ext->lock);
-	}
-	rcu_read_unlock();
-	return is;
+	while (!hearth_slot_is_claimed(&io->slots[i]))
+		i++;
+	return io->first + i;
 }
 
 /**
@@ -98,10 +131,17 @@ static bool was_just_read(struct hearth_cache *cache, u64 frame_nr)
  */
 void hearth_ahead_miss(struct hearth_io *io)
 {
-	if (io->ahead.order || !io->first ||
-	    !was_just_read(io->cache, io->first - 1))
+	u64 end = io->first + io->nr_slots;
+	unsigned int run;
+
+	if (io->ahead.order || !READ_ONCE(io->cache->max_ahead_order))
 		return;
-	io->ahead.frame = io->first + io->nr_slots;
+	run = take_stream(io->cache, first_missing(io));
+	if (run < SEQUENTIAL) {
+		put_stream(io->cache, end, run);
+		return;
+	}
+	io->ahead.frame = end;
 	io->ahead.order = max(MIN_ORDER, ilog2(io->nr_slots) + 1);
 }
 
@@ -130,6 +170,8 @@ struct hearth_io *hearth_ahead_alloc(struct hearth_cache *cache,
 
 	if (!order || offset >= lun_bytes)
 		return NULL;
+	/* who misses there, since this comes to nothing, goes on with it */
+	put_stream(cache, ahead.frame, SEQUENTIAL - 1);
 	len = min(1ULL << (order + HEARTH_FRAME_SHIFT),
 		  lun_bytes - offset);
 	nr_frames = DIV_ROUND_UP_ULL(len, HEARTH_FRAME_BYTES);

@@ -28,6 +28,22 @@ static void read_frames(u32 first, u32 nr)
 	assert_int_equal(do_read(&rig, first * F, nr * F), 0);
 }
 
+/* Three reads make a stream.  Returns where it goes on. */
+static u32 read_stream(u32 first, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		read_frames(first + i * nr, nr);
+	return first + i * nr;
+}
+
+static u64 next_random(u64 *seed)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return *seed >> 33;
+}
+
 /* Submits what fills a window, as if a mark had been hit. */
 static void fill(u32 frame, u8 order)
 {
@@ -65,15 +81,49 @@ static void a_single_read_starts_none(void **state)
 	finish(&rig);
 }
 
-static void a_second_read_behind_it_starts_the_first_window(void **state)
+static void a_third_read_behind_two_starts_the_first_window(void **state)
 {
 	(void)state;
 	start_ahead(4096, 512 * E, 2 << 20);
 	read_frames(100, 4);
 	read_frames(104, 4);
+	assert_int_equal(nr_ahead(), 0);
+	read_frames(108, 4);
 	assert_int_equal(nr_ahead(), MIN_FRAMES);
-	assert_int_equal(nr_cached(108, 108 + MIN_FRAMES), MIN_FRAMES);
-	assert_int_equal(nr_cached(108 + MIN_FRAMES, 400), 0);
+	assert_int_equal(nr_cached(112, 112 + MIN_FRAMES), MIN_FRAMES);
+	assert_int_equal(nr_cached(112 + MIN_FRAMES, 400), 0);
+	finish(&rig);
+}
+
+/* Beside what was read, before it, with a gap, over it: all of it no stream. */
+static void neighbours_make_no_stream(void **state)
+{
+	(void)state;
+	start_ahead(4096, 512 * E, 2 << 20);
+	read_frames(100, 4);
+	read_frames(96, 4);
+	read_frames(92, 4);
+	read_frames(105, 4);
+	read_frames(110, 4);
+	read_frames(115, 4);
+	read_frames(112, 8);
+	assert_int_equal(nr_ahead(), 0);
+	finish(&rig);
+}
+
+/* Reads of less than a frame, or that begin within the one before. */
+static void a_stream_need_not_be_aligned(void **state)
+{
+	u32 i;
+
+	(void)state;
+	start_ahead(4096, 512 * E, 2 << 20);
+	for (i = 0; i < 2 * F + 1; i++)
+		assert_int_equal(do_read(&rig, i, 1), 0);
+	assert_int_equal(nr_ahead(), MIN_FRAMES);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(do_read(&rig, 200 * F + i * 12, 12), 0);
+	assert_int_equal(nr_ahead(), 2 * MIN_FRAMES);
 	finish(&rig);
 }
 
@@ -81,8 +131,7 @@ static void a_large_read_starts_a_large_window(void **state)
 {
 	(void)state;
 	start_ahead(4096, 512 * E, 2 << 20);
-	read_frames(0, 64);
-	read_frames(64, 64);
+	read_stream(0, 64);
 	assert_int_equal(nr_ahead(), 128);
 	finish(&rig);
 }
@@ -90,12 +139,11 @@ static void a_large_read_starts_a_large_window(void **state)
 static void windows_double_up_to_the_limit(void **state)
 {
 	static const u32 sizes[] = { 32, 64, 128, 128, 128 };
-	u32 at = 8, total = 0, i;
+	u32 at, total = 0, i;
 
 	(void)state;
 	start_ahead(4096, 512 * E, 128 * PAGE_SIZE);
-	read_frames(0, 4);
-	read_frames(4, 4);
+	at = read_stream(0, 4);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		total += sizes[i];
 		assert_int_equal(nr_ahead(), total);
@@ -111,16 +159,15 @@ static void a_mark_counts_once(void **state)
 
 	(void)state;
 	start_ahead(4096, 512 * E, 2 << 20);
-	read_frames(0, 4);
-	read_frames(4, 4);
-	read_frames(8, 4);
+	read_stream(0, 4);
+	read_frames(12, 4);
 	assert_int_equal(nr_ahead(), 32 + 64);
-	read_frames(8, 4);
-	read_frames(8, 4);
+	read_frames(12, 4);
+	read_frames(12, 4);
 	assert_int_equal(nr_ahead(), 32 + 64);
 	rcu_read_lock();
 	ext = hearth_extent_find(rig.cache, 0);
-	assert_int_equal(ext->frames[8]->ahead, 0);
+	assert_int_equal(ext->frames[12]->ahead, 0);
 	rcu_read_unlock();
 	finish(&rig);
 }
@@ -133,25 +180,43 @@ static void a_sequential_reader_rarely_misses(void **state)
 	start_ahead(8192, 512 * E, 2 << 20);
 	for (at = 0; at < 2048; at += 16)
 		read_frames(at, 16);
-	assert_int_equal(rig_count(&rig, HEARTH_MISSES), 32);
-	assert_int_equal(rig_count(&rig, HEARTH_HITS), 2048 - 32);
-	assert_true(nr_ahead() >= 2048 - 32);
+	assert_int_equal(rig_count(&rig, HEARTH_MISSES), 48);
+	assert_int_equal(rig_count(&rig, HEARTH_HITS), 2048 - 48);
+	assert_true(nr_ahead() >= 2048 - 48);
 	finish(&rig);
 }
 
 static void interleaved_streams_do_not_disturb_each_other(void **state)
 {
-	static const u32 bases[] = { 0, 1500, 3000, 4500, 6000 };
+	const u32 nr_streams = 13;
 	u32 at, i;
 
 	(void)state;
 	start_ahead(16384, 512 * E, 1 << 20);
 	for (at = 0; at < 512; at += 8) {
-		for (i = 0; i < ARRAY_SIZE(bases); i++)
-			read_frames(bases[i] + at, 8);
+		for (i = 0; i < nr_streams; i++)
+			read_frames(i * 600 + at, 8);
 	}
-	assert_int_equal(rig_count(&rig, HEARTH_MISSES),
-			 ARRAY_SIZE(bases) * 16);
+	assert_int_equal(rig_count(&rig, HEARTH_MISSES), nr_streams * 24);
+	finish(&rig);
+}
+
+/* Between two reads of a stream ten others go anywhere. */
+static void random_reads_do_not_hide_a_stream(void **state)
+{
+	u64 before, seed = 7;
+	u32 at, i, missed = 0;
+
+	(void)state;
+	start_ahead(16384, 1024 * E, 1 << 20);
+	for (at = 0; at < 512; at += 4) {
+		for (i = 0; i < 10; i++)
+			read_frames(8192 + next_random(&seed) % 8192, 1);
+		before = rig_count(&rig, HEARTH_MISSES);
+		read_frames(at, 4);
+		missed += rig_count(&rig, HEARTH_MISSES) - before;
+	}
+	assert_int_equal(missed, 12);
 	finish(&rig);
 }
 
@@ -168,22 +233,42 @@ static void random_reads_start_none(void **state)
 }
 
 /*
- * In a cache that has half of the LUN, every other random read lies behind
- * something cached, but hardly ever behind what was read just now.
+ * Many reads of a small LUN, so that some begin where another has ended, and in
+ * a cache that has half of it every other one lies behind something cached.
  */
-static void random_reads_in_a_warm_cache_start_hardly_any(void **state)
+static void random_reads_in_a_small_lun_start_hardly_any(void **state)
 {
 	u64 seed = 4711;
-	u32 i, misses;
+	u32 i;
 
 	(void)state;
-	start_ahead(4096, 512 * E, 2 << 20);
-	for (i = 0; i < 8000; i++) {
-		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		read_frames((seed >> 33) % 8192, 1);
-	}
-	misses = rig_count(&rig, HEARTH_MISSES);
-	assert_true(nr_ahead() * 2 < misses);
+	start_ahead(16384, 1024 * E, 2 << 20);
+	for (i = 0; i < 1024; i++)
+		read_frames(next_random(&seed) % 16384, 1);
+	assert_int_equal(nr_ahead(), 0);
+	finish(&rig);
+	start_ahead(1024, 256 * E, 2 << 20);
+	for (i = 0; i < 3000; i++)
+		read_frames(next_random(&seed) % 4096, 1);
+	assert_true(nr_ahead() * 8 < rig_count(&rig, HEARTH_MISSES));
+	finish(&rig);
+}
+
+/* A window that came to nothing costs one miss, not three. */
+static void a_stream_goes_on_after_a_window_was_given_up(void **state)
+{
+	u32 at;
+
+	(void)state;
+	start_ahead(4096, 512 * E, 128 * PAGE_SIZE);
+	at = read_stream(0, 4);
+	shim_node_budget(0, 0);
+	read_frames(at, 4);	/* the window behind gets no memory */
+	shim_node_budget(0, -1);
+	at += MIN_FRAMES;
+	assert_int_equal(nr_cached(at, at + 128), 0);
+	read_frames(at, 4);
+	assert_int_equal(nr_ahead(), MIN_FRAMES + MIN_FRAMES);
 	finish(&rig);
 }
 
@@ -196,8 +281,10 @@ static void what_is_under_way_is_bounded(void **state)
 	start_ahead(1024, 512 * E, 2 << 20);	/* 128 frames at once */
 	for (i = 0; i < 8; i++)
 		read_frames(i * 600, 4);
+	for (i = 0; i < 8; i++)
+		read_frames(i * 600 + 4, 4);
 	for (i = 0; i < 8; i++) {
-		reqs[i] = begin(&rig, HEARTH_OP_READ, (i * 600 + 4) * F, 4 * F);
+		reqs[i] = begin(&rig, HEARTH_OP_READ, (i * 600 + 8) * F, 4 * F);
 		assert_in_range(atomic_long_read(&rig.cache->nr_ahead), 1,
 				rig.cache->max_io_frames);
 	}
@@ -215,7 +302,7 @@ static void a_small_cache_has_small_windows(void **state)
 	start_ahead(1024, 512 * E, 8 << 20);
 	for (at = 0; at < 4096; at += 16)
 		read_frames(at, 16);
-	assert_int_equal(rig_count(&rig, HEARTH_MISSES), 32);
+	assert_int_equal(rig_count(&rig, HEARTH_MISSES), 48);
 	finish(&rig);
 }
 
@@ -223,8 +310,7 @@ static void a_tiny_cache_still_reads_ahead(void **state)
 {
 	(void)state;
 	start_ahead(64, 512 * E, 8 << 20);
-	read_frames(0, 4);
-	read_frames(4, 4);
+	read_stream(0, 4);
 	assert_int_equal(nr_ahead(), 16);
 	finish(&rig);
 }
@@ -233,15 +319,14 @@ static void it_can_be_switched_off_and_on(void **state)
 {
 	(void)state;
 	start_ahead(4096, 512 * E, 0);
-	read_frames(0, 4);
-	read_frames(4, 4);
+	read_stream(0, 4);
 	assert_int_equal(nr_ahead(), 0);
 	hearth_cache_set_ahead(rig.cache, 128 << 10);
-	read_frames(8, 4);
+	read_stream(12, 4);
 	assert_int_equal(nr_ahead(), 32);
 	hearth_cache_set_ahead(rig.cache, (128 << 10) - 1);
-	read_frames(12, 4);
-	read_frames(44, 4);
+	read_frames(24, 4);
+	read_stream(56, 4);
 	assert_int_equal(nr_ahead(), 32);
 	finish(&rig);
 }
@@ -250,8 +335,7 @@ static void it_ends_with_the_lun(void **state)
 {
 	(void)state;
 	start_ahead(4096, 40 * F + 3, 2 << 20);
-	read_frames(20, 4);
-	read_frames(24, 4);
+	read_stream(16, 4);
 	assert_int_equal(nr_ahead(), 41 - 28);
 	assert_true(rig_hits(&rig, 28 * F, 12 * F + 3));
 	read_frames(0, 40);
@@ -265,10 +349,9 @@ static void its_errors_are_nobodys(void **state)
 	(void)state;
 	start_ahead(4096, 512 * E, 2 << 20);
 	rig.disk.cannot_read[20 * F + 1] = true;
-	read_frames(0, 4);
-	read_frames(4, 4);
+	read_stream(0, 4);
 	assert_int_equal(rig.disk.nr_blocks, 0);
-	assert_int_equal(nr_cached(8, 40), 0);
+	assert_int_equal(nr_cached(12, 44), 0);
 	read_frames(8, 4);
 	assert_int_equal(do_read(&rig, 20 * F, F), -EIO);
 	rig.disk.cannot_read[20 * F + 1] = false;
@@ -411,10 +494,11 @@ static void want_of_memory_gives_it_up(void **state)
 	(void)state;
 	start_ahead(4096, 512 * E, 2 << 20);
 	read_frames(0, 4);
-	shim_node_budget(0, 6);
 	read_frames(4, 4);
+	shim_node_budget(0, 6);
+	read_frames(8, 4);
 	shim_node_budget(0, -1);
-	assert_int_equal(nr_cached(8, 64), 0);
+	assert_int_equal(nr_cached(12, 64), 0);
 	assert_int_equal(rig_count(&rig, HEARTH_BYPASSES), 0);
 	assert_int_equal(atomic_long_read(&rig.cache->nr_ahead), 0);
 	finish(&rig);
@@ -480,11 +564,11 @@ static void a_cache_may_end_with_its_last_request(void **state)
 	mortal = hearth_cache_alloc(&p);
 	assert_non_null(mortal);
 	io.cache = mortal;
-	nr_alive = 1;			/* keeps it until the second read */
-	for (i = 0; i < 2; i++) {
+	nr_alive = 1;			/* keeps it until the last read */
+	for (i = 0; i < 3; i++) {
 		io.span = (struct hearth_span){ .offset = i * PAGE_SIZE,
 						.len = PAGE_SIZE, .sg = &sg };
-		nr_alive += i == 0;
+		nr_alive += i < 2;
 		hearth_io_submit(&io);
 	}
 	assert_int_equal(nr_alive, 0);
@@ -497,14 +581,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_single_read_starts_none),
-		cmocka_unit_test(a_second_read_behind_it_starts_the_first_window),
+		cmocka_unit_test(a_third_read_behind_two_starts_the_first_window),
+		cmocka_unit_test(neighbours_make_no_stream),
+		cmocka_unit_test(a_stream_need_not_be_aligned),
 		cmocka_unit_test(a_large_read_starts_a_large_window),
 		cmocka_unit_test(windows_double_up_to_the_limit),
 		cmocka_unit_test(a_mark_counts_once),
 		cmocka_unit_test(a_sequential_reader_rarely_misses),
 		cmocka_unit_test(interleaved_streams_do_not_disturb_each_other),
 		cmocka_unit_test(random_reads_start_none),
-		cmocka_unit_test(random_reads_in_a_warm_cache_start_hardly_any),
+		cmocka_unit_test(random_reads_do_not_hide_a_stream),
+		cmocka_unit_test(random_reads_in_a_small_lun_start_hardly_any),
+		cmocka_unit_test(a_stream_goes_on_after_a_window_was_given_up),
 		cmocka_unit_test(what_is_under_way_is_bounded),
 		cmocka_unit_test(a_small_cache_has_small_windows),
 		cmocka_unit_test(a_tiny_cache_still_reads_ahead),
