@@ -92,6 +92,7 @@ struct hearth_disk_id {
  * @share_pages: of memory, by node id; see node.c
  * @min_pages: what is guaranteed of that
  * @shrinker: gives memory back, see shrink.c
+ * @shrink_node: link in the list of all LUNs there
  * @sysfs: /sys/class/hearth/<name>
  * @nodes: its node<N> directories, by node id
  * @writeback: see writeback.c
@@ -119,6 +120,7 @@ struct hearth_dev {
 	unsigned long *share_pages;
 	unsigned long *min_pages;
 	struct hearth_shrinker shrinker;
+	struct list_head shrink_node;
 	struct device *sysfs;
 	struct hearth_node_dir **nodes;
 	struct hearth_writeback writeback;
@@ -259,6 +261,7 @@ u8 hearth_prefetch_status(const struct hearth_request *req);
 /* node.c */
 int hearth_node_reserve(struct hearth_dev *hdev);
 void hearth_node_release(struct hearth_dev *hdev);
+void hearth_node_update(int nid);
 int hearth_node_resize(struct hearth_dev *hdev);
 
 /* online.c */
@@ -273,6 +276,8 @@ int hearth_reattach(struct hearth_dev *hdev);
 void hearth_command_fail(struct se_cmd *cmd, const struct hearth_io *io);
 
 /* shrink.c */
+int hearth_shrink_init(void);
+void hearth_shrink_exit(void);
 int hearth_shrink_add(struct hearth_dev *hdev);
 void hearth_shrink_remove(struct hearth_dev *hdev);
 

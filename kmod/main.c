@@ -26,11 +26,16 @@ static int __init hearth_init(void)
 	ret = hearth_writeback_init();
 	if (ret)
 		goto out_stats;
-	ret = hearth_backstore_init();
+	ret = hearth_shrink_init();
 	if (ret)
 		goto out_writeback;
+	ret = hearth_backstore_init();
+	if (ret)
+		goto out_shrink;
 	return 0;
 
+out_shrink:
+	hearth_shrink_exit();
 out_writeback:
 	hearth_writeback_exit();
 out_stats:
@@ -47,6 +52,7 @@ out_core:
 static void __exit hearth_exit(void)
 {
 	hearth_backstore_exit();
+	hearth_shrink_exit();
 	hearth_writeback_exit();
 	hearth_stats_exit();
 	hearth_dispatch_exit();

@@ -16,13 +16,19 @@ static DEFINE_MUTEX(share_mutex);
 /* Pages guaranteed to LUNs, by node id; under share_mutex. */
 static unsigned long guaranteed[MAX_NUMNODES];
 
+/*
+ * The zones of a node that frames can come from.  What is above them is for what
+ * can be moved, and frames cannot: see shrink.c.
+ */
+#define NR_FRAME_ZONES	ZONE_MOVABLE
+
 static unsigned long managed_pages(int nid)
 {
 	struct pglist_data *pgdat = NODE_DATA(nid);
 	unsigned long managed = 0;
 	int i;
 
-	for (i = 0; i < MAX_NR_ZONES; i++)
+	for (i = 0; i < NR_FRAME_ZONES; i++)
 		managed += zone_managed_pages(&pgdat->node_zones[i]);
 	return managed;
 }
@@ -43,7 +49,7 @@ static unsigned long usable_pages(int nid)
 	struct zone *zone;
 
 	for (zone = pgdat->node_zones;
-	     zone < pgdat->node_zones + MAX_NR_ZONES; zone++) {
+	     zone < pgdat->node_zones + NR_FRAME_ZONES; zone++) {
 		if (populated_zone(zone))
 			usable += zone_page_state(zone, NR_FREE_PAGES) +
 				  zone_page_state(zone, NR_ZONE_INACTIVE_FILE) +
@@ -118,6 +124,15 @@ static int plan(struct hearth_dev *hdev, unsigned long *ret_max,
 	return 0;
 }
 
+/* What no LUN of a node is guaranteed may be lent. */
+static void set_commons(int nid)
+{
+	unsigned long all = for_caches(nid);
+
+	lockdep_assert_held(&share_mutex);
+	hearth_share_set_commons(nid, all - min(all, guaranteed[nid]));
+}
+
 /* Guarantees a LUN what it has in @min_pages from now on instead of @old. */
 static void guarantee(const unsigned long *old, const unsigned long *min_pages)
 {
@@ -129,10 +144,23 @@ static void guarantee(const unsigned long *old, const unsigned long *min_pages)
 			guaranteed[nid] -= old[nid];
 		if (min_pages)
 			guaranteed[nid] += min_pages[nid];
-		hearth_share_set_commons(nid, for_caches(nid) -
-					      min(for_caches(nid),
-						  guaranteed[nid]));
+		set_commons(nid);
 	}
+}
+
+/**
+ * hearth_node_update() - a node has more or less memory than before
+ * @nid: the node
+ *
+ * What it lacks now is called in from those who have borrowed it.
+ *
+ * Context: Process context, may sleep.
+ */
+void hearth_node_update(int nid)
+{
+	mutex_lock(&share_mutex);
+	set_commons(nid);
+	mutex_unlock(&share_mutex);
 }
 
 static unsigned long *alloc_shares(void)
