@@ -198,7 +198,9 @@ static void submit_write_same(struct hearth_request *req)
 	struct block_device *bdev = req->hdev->disk.bdev;
 
 	make_pattern(req);
-	req->zeroes = !req->zeroes && bdev_write_zeroes_sectors(bdev) &&
+	/* only what carries data can be asked to be durable at once */
+	req->zeroes = !req->zeroes && !req->io.fua &&
+		      bdev_write_zeroes_sectors(bdev) &&
 		      !memchr_inv(page_address(req->pattern), 0, PAGE_SIZE);
 	if (req->zeroes)
 		submit_dataless(req, REQ_OP_WRITE_ZEROES | REQ_NOUNMAP);
