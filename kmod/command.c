@@ -114,8 +114,7 @@ static void orphan_done(struct hearth_request *req)
 	if (waiter)
 		waiter->error = error;
 	else if (error && req->io.op == HEARTH_OP_FLUSH)
-		hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
-			   hdev->params.dev, error);
+		hearth_writeback_failed(hdev);
 	hearth_request_free(req);
 	hearth_orphan_put(hdev);
 	if (waiter)
@@ -146,6 +145,8 @@ static void request_done(struct hearth_io *io)
 		orphan_done(req);
 		return;
 	}
+	if (io->error && io->op == HEARTH_OP_FLUSH)
+		hearth_writeback_failed(req->hdev);
 	if (!io->error &&
 	    (next_read(req) || (req->unmap_next && hearth_unmap_next(req))))
 		return;
@@ -191,6 +192,22 @@ static int wait_for(struct hearth_request *req)
 	hearth_io_submit(&req->io);
 	wait_for_completion(&waiter.done);
 	return waiter.error;
+}
+
+/**
+ * hearth_command_flush() - flush a LUN, and do not wait
+ * @hdev: the LUN; if it fails, hearth_writeback_failed() is called
+ *
+ * Context: Process context.
+ */
+void hearth_command_flush(struct hearth_dev *hdev)
+{
+	struct hearth_request *req = mempool_alloc(request_pool, GFP_NOIO);
+
+	init_request(req, hdev, NULL, HEARTH_OP_FLUSH);
+	req->io.span.len = hdev->cache->size_bytes;
+	hearth_orphan_get(hdev);
+	hearth_io_submit(&req->io);
 }
 
 /**

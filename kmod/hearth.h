@@ -42,6 +42,7 @@ struct hearth_flusher {
  * @wants_hold: the first write shall start @hold
  * @is_held: configfs does not let go of the LUN, so writes may be written back
  * @is_failing: the administrator was told that write-back fails
+ * @is_lost: likewise that the device may have lost data
  * @hold: gets hold of the LUN
  * @tick: writes back what has waited long enough, and lets go of the LUN
  */
@@ -52,6 +53,7 @@ struct hearth_writeback {
 	bool wants_hold;
 	bool is_held;
 	bool is_failing;
+	bool is_lost;
 	struct work_struct hold;
 	struct delayed_work tick;
 };
@@ -236,6 +238,7 @@ int hearth_command_init(void);
 void hearth_command_exit(void);
 sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
 struct page *hearth_pattern_alloc(void);
+void hearth_command_flush(struct hearth_dev *hdev);
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
 struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 					    enum hearth_op op);
@@ -301,9 +304,12 @@ void hearth_writeback_stop(struct hearth_dev *hdev);
 void hearth_writeback_free(struct hearth_dev *hdev);
 int hearth_writeback_set_mode(struct hearth_dev *hdev, enum hearth_mode mode);
 void hearth_writeback_hold(struct hearth_dev *hdev);
+void hearth_writeback_failed(struct hearth_dev *hdev);
 u64 hearth_writeback_dirty_bytes(struct hearth_dev *hdev);
 int hearth_writeback_flush(struct hearth_dev *hdev);
 int hearth_writeback_discard(struct hearth_dev *hdev);
+int hearth_writeback_accept_loss(struct hearth_dev *hdev);
+int hearth_writeback_error(struct hearth_dev *hdev);
 void hearth_writeback_run(struct hearth_cache *cache, int nid);
 
 #endif /* HEARTH_H */

@@ -86,6 +86,15 @@ static ssize_t discard_dirty_store(struct device *dev,
 }
 static DEVICE_ATTR_WO(discard_dirty);
 
+static ssize_t accept_loss_store(struct device *dev,
+				 struct device_attribute *attr,
+				 const char *buf, size_t count)
+{
+	return act(dev, "accept_loss", buf, count,
+		   hearth_writeback_accept_loss);
+}
+static DEVICE_ATTR_WO(accept_loss);
+
 static ssize_t paused_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
@@ -212,6 +221,7 @@ static struct attribute *online_attrs[] = {
 	&dev_attr_reattach.attr,
 	&dev_attr_flush.attr,
 	&dev_attr_discard_dirty.attr,
+	&dev_attr_accept_loss.attr,
 	&dev_attr_paused.attr,
 	&dev_attr_pin.attr,
 	&dev_attr_unpin.attr,

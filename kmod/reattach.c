@@ -7,8 +7,9 @@
  * disks; others cannot be told apart and are not taken back.
  *
  * Nobody knows what happened to it meanwhile, so the cache forgets all that it
- * held of it, but for what the device did not hold yet.  The change takes place
- * while no command is under way.
+ * held of it, but for what the device did not hold yet, or may have held in a
+ * volatile cache only: that is written again.  The change takes place while no
+ * command is under way.
  */
 #include "hearth.h"
 
@@ -99,6 +100,8 @@ static int exchange(struct hearth_dev *hdev)
 {
 	struct hearth_bdev old = hdev->disk;
 
+	if (bdev_write_cache(old.bdev))
+		hearth_sync_distrust(hdev->cache);
 	WRITE_ONCE(hdev->disk.bdev, hdev->incoming->bdev);
 	hdev->disk = *hdev->incoming;
 	*hdev->incoming = old;
@@ -134,6 +137,8 @@ int hearth_reattach(struct hearth_dev *hdev)
 		goto out_close;
 	hdev->incoming = &former->disk;
 	hearth_command_alone(hdev, 0, hdev->cache->size_bytes, exchange);
+	if (hearth_writeback_dirty_bytes(hdev))
+		hearth_writeback_failed(hdev);
 	list_add(&former->node, &hdev->former_disks);
 	pr_info("hearth: %s: dev=%s is back\n", hdev->name, hdev->params.dev);
 	return 0;

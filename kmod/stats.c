@@ -95,7 +95,7 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 
 	if (!disk_live(hdev->disk.bdev->bd_disk))
 		state = "gone";
-	else if (hearth_cache_flush_error(hdev->cache))
+	else if (hearth_writeback_error(hdev))
 		state = "degraded";
 	return sysfs_emit(buf, "%s\n", state);
 }

@@ -10,7 +10,8 @@
  * write to it: when it is not exported any more.
  *
  * What is dirty for a while is written back by the tick, also below the
- * watermarks.  Before the machine stops or sleeps all LUNs are flushed.
+ * watermarks.  If the device could not be flushed the tick tries that again.
+ * Before the machine stops or sleeps all LUNs are flushed.
  */
 #include <linux/reboot.h>
 #include <linux/suspend.h>
@@ -64,12 +65,44 @@ u64 hearth_writeback_dirty_bytes(struct hearth_dev *hdev)
 	return nr_frames << HEARTH_FRAME_SHIFT;
 }
 
+/* What the device says to being written to, and flushed. */
+static int device_error(struct hearth_dev *hdev)
+{
+	int error = hearth_cache_flush_error(hdev->cache);
+
+	return error ?: hearth_cache_sync_error(hdev->cache);
+}
+
+/**
+ * hearth_writeback_error() - whether something keeps data from being durable
+ * @hdev: the LUN
+ *
+ * Return: -errno: the device could not be written to, or not be flushed, or has
+ * lost something; 0: none of that.
+ */
+int hearth_writeback_error(struct hearth_dev *hdev)
+{
+	return hearth_cache_is_lost(hdev->cache) ? -EIO : device_error(hdev);
+}
+
+static void report_loss(struct hearth_dev *hdev)
+{
+	struct hearth_writeback *wb = &hdev->writeback;
+	bool is_lost = hearth_cache_is_lost(hdev->cache);
+
+	if (is_lost && !wb->is_lost)
+		hearth_err(hdev, "dev=%s: the device may have lost what it had acknowledged, and that is not in the cache any more; SYNCHRONIZE CACHE fails until accept_loss says that somebody has taken note\n",
+			   hdev->params.dev);
+	wb->is_lost = is_lost;
+}
+
 /* Tells the administrator once that write-back fails, and once that it works. */
 static void report(struct hearth_dev *hdev)
 {
 	struct hearth_writeback *wb = &hdev->writeback;
-	int error = hearth_cache_flush_error(hdev->cache);
+	int error = device_error(hdev);
 
+	report_loss(hdev);
 	if (error && !wb->is_failing)
 		hearth_err(hdev, "dev=%s: writing back failed: error %d; %llu bytes stay in the cache and are tried again; mend the device\n",
 			   hdev->params.dev, error,
@@ -114,15 +147,19 @@ static void tick(struct work_struct *work)
 
 	wb = container_of(to_delayed_work(work), struct hearth_writeback, tick);
 	hdev = container_of(wb, struct hearth_dev, writeback);
+	if (READ_ONCE(hdev->is_going))
+		return;
 	report(hdev);
-	if (hearth_writeback_dirty_bytes(hdev))
+	if (hearth_cache_sync_error(hdev->cache))
+		hearth_command_flush(hdev);
+	else if (hearth_writeback_dirty_bytes(hdev))
 		hearth_flush_start(hdev->cache);
 	/* who changes the mode waits for write-back, and so for this */
 	if (mutex_trylock(&hdev->lock)) {
 		let_go(hdev);
 		mutex_unlock(&hdev->lock);
 	}
-	if (READ_ONCE(wb->is_held))
+	if (READ_ONCE(wb->is_held) || hearth_writeback_dirty_bytes(hdev))
 		start_tick(hdev);
 }
 
@@ -167,6 +204,21 @@ void hearth_writeback_hold(struct hearth_dev *hdev)
 		hearth_orphan_put(hdev);
 }
 
+/**
+ * hearth_writeback_failed() - a flush has failed
+ * @hdev: the LUN
+ *
+ * What the device may have lost is dirty again, in any mode: the tick has it
+ * written.
+ *
+ * Context: Process context.
+ */
+void hearth_writeback_failed(struct hearth_dev *hdev)
+{
+	report(hdev);
+	start_tick(hdev);
+}
+
 static int flush(struct hearth_dev *hdev)
 {
 	int tries = FLUSH_TRIES;
@@ -176,6 +228,8 @@ static int flush(struct hearth_dev *hdev)
 		ret = hearth_command_wait(hdev, HEARTH_OP_FLUSH);
 	} while (!ret && hearth_writeback_dirty_bytes(hdev) && --tries);
 	report(hdev);
+	if (ret)
+		hearth_writeback_failed(hdev);
 	return ret;
 }
 
@@ -225,6 +279,24 @@ int hearth_writeback_discard(struct hearth_dev *hdev)
 			hdev->name, nr_bytes, hdev->params.dev);
 	let_go(hdev);
 	return ret;
+}
+
+/**
+ * hearth_writeback_accept_loss() - the administrator knows what may be lost
+ * @hdev: the LUN
+ *
+ * Context: Process context.
+ * Return: 0 or -errno, after a line in the log.
+ */
+int hearth_writeback_accept_loss(struct hearth_dev *hdev)
+{
+	if (!hearth_cache_is_lost(hdev->cache)) {
+		hearth_err(hdev, "accept_loss: nothing is lost; there is nothing to do\n");
+		return -EBUSY;
+	}
+	hearth_cache_accept_loss(hdev->cache);
+	report_loss(hdev);
+	return 0;
 }
 
 static int enter(struct hearth_dev *hdev)
@@ -308,6 +380,7 @@ int hearth_writeback_start(struct hearth_dev *hdev)
 	wb->wants_hold = wb->has_cache;
 	wb->is_held = false;
 	wb->is_failing = false;
+	wb->is_lost = false;
 	mutex_lock(&luns_mutex);
 	list_add_tail(&wb->link, &luns);
 	mutex_unlock(&luns_mutex);
@@ -349,6 +422,8 @@ void hearth_writeback_free(struct hearth_dev *hdev)
 	struct hearth_writeback *wb = &hdev->writeback;
 	int nid;
 
+	/* a flush that failed after the LUN was stopped */
+	cancel_delayed_work_sync(&wb->tick);
 	for_each_node(nid)
 		cancel_work_sync(&wb->flushers[nid].work);
 	kfree(wb->flushers);

@@ -9,6 +9,7 @@
 #include "pool.h"
 #include "rehome.h"
 #include "share.h"
+#include "sync.h"
 
 int hearth_core_init(void)
 {
@@ -117,6 +118,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	spin_lock_init(&cache->range_lock);
 	INIT_LIST_HEAD(&cache->ranges);
 	hearth_flush_init(&cache->flush);
+	hearth_sync_init(&cache->sync);
 	map_stripes(cache, p->nr_pages);
 
 	cache->pools = kcalloc(nr_node_ids, sizeof(*cache->pools), GFP_KERNEL);

@@ -187,6 +187,33 @@ struct hearth_flush {
 };
 
 /**
+ * struct hearth_sync - flushing the device, see sync.c
+ * @lock: protects everything below
+ * @epoch: what the device acknowledges now is written in this epoch, never 0
+ * @settled: nothing that was written in this epoch or before is at risk
+ * @escaped: the last epoch of which something may be at risk and not in the
+ *	cache
+ * @nr_failed: how often the device may have lost what was at risk
+ * @error: of the latest round that is over, 0 or -errno
+ * @is_lost: what had escaped may be lost
+ * @is_running: a round is under way
+ * @members: HEARTH_OP_FLUSH requests that share it with the one submitted
+ * @waiters: likewise, the next one
+ */
+struct hearth_sync {
+	spinlock_t lock;	/* of all that follows */
+	u32 epoch;
+	u32 settled;
+	u32 escaped;
+	u32 nr_failed;
+	int error;
+	bool is_lost;
+	bool is_running;
+	struct list_head members;
+	struct list_head waiters;
+};
+
+/**
  * struct hearth_cache - the cache of one LUN
  * @ops: the surroundings
  * @priv: theirs
@@ -213,6 +240,7 @@ struct hearth_flush {
  * @nr_ranges: length of @ranges; read without the lock, see range.c
  * @ranges: published ranges in arrival order
  * @flush: write-back
+ * @sync: flushes of the device
  */
 struct hearth_cache {
 	const struct hearth_cache_ops *ops;
@@ -242,6 +270,7 @@ struct hearth_cache {
 	struct list_head ranges;
 
 	struct hearth_flush flush ____cacheline_aligned_in_smp;
+	struct hearth_sync sync;
 };
 
 /**
@@ -315,6 +344,7 @@ struct hearth_slot {
  * @stage: where hearth_io_run() goes on
  * @behind: a write that is done when the cache has it
  * @pass: the pass that a flush waits for
+ * @nr_failed: &hearth_sync.nr_failed when the request began
  * @is_moved: it was sent to where its pages come from, or need not be
  * @start: the node where its copying began
  * @at: the node whose part is being copied, NUMA_NO_NODE before
@@ -351,6 +381,7 @@ struct hearth_io {
 	bool range_active;
 	bool behind;
 	u32 pass;
+	u32 nr_failed;
 	struct hearth_ahead ahead;
 	u16 wait_mask;
 	struct list_head wait;
@@ -393,6 +424,21 @@ static inline int hearth_cache_flush_error(const struct hearth_cache *cache)
 {
 	return READ_ONCE(cache->flush.last_error);
 }
+
+/* Whether the latest flush of the device failed: -errno. */
+static inline int hearth_cache_sync_error(const struct hearth_cache *cache)
+{
+	return READ_ONCE(cache->sync.error);
+}
+
+/* Whether the device may have lost data that the cache does not hold either. */
+static inline bool hearth_cache_is_lost(const struct hearth_cache *cache)
+{
+	return READ_ONCE(cache->sync.is_lost);
+}
+
+void hearth_cache_accept_loss(struct hearth_cache *cache);
+void hearth_sync_distrust(struct hearth_cache *cache);
 
 unsigned long hearth_cache_total(const struct hearth_cache *cache);
 bool hearth_cache_holds(struct hearth_cache *cache, u64 offset, u64 len);

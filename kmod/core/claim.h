@@ -15,6 +15,8 @@ enum hearth_stage {
 	HEARTH_STAGE_DRAIN,	/* a published range: wait for earlier claims */
 	HEARTH_STAGE_COMPLETE,	/* the backing I/O is over */
 	HEARTH_STAGE_FLUSH,	/* what was dirty is written back */
+	HEARTH_STAGE_RESTART,	/* a flush: look anew at what is dirty */
+	HEARTH_STAGE_DONE,	/* nothing is left to do */
 };
 
 enum hearth_claim_result {

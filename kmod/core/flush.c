@@ -28,6 +28,7 @@
 #include "flush.h"
 #include "pool.h"
 #include "slot.h"
+#include "sync.h"
 
 /* Of one node at a time: requests, and extents in each. */
 #define MAX_REQUESTS	8
@@ -186,7 +187,7 @@ void hearth_flush_wait(struct hearth_io *io)
 	struct hearth_flush *flush = &cache->flush;
 
 	if (!hearth_dirty_any(cache)) {
-		cache->ops->submit(io);
+		hearth_sync_start(io);
 		return;
 	}
 	io->stage = HEARTH_STAGE_FLUSH;

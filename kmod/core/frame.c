@@ -6,6 +6,7 @@
  */
 #include "cache.h"
 #include "pool.h"
+#include "sync.h"
 
 static struct kmem_cache *frame_slab;
 
@@ -156,6 +157,7 @@ void hearth_frame_drop(struct hearth_cache *cache, struct hearth_frame *frame,
 	if (!frame)
 		return;
 	lockdep_assert_held(&frame->extent->lock);
+	hearth_sync_escapes(cache, frame->extent);
 	page = frame->page;
 	hearth_frame_change_begin(frame);
 	WRITE_ONCE(frame->valid, frame->valid & (~sectors | frame->dirty));

@@ -57,6 +57,8 @@
  *     meanwhile.  It writes a page that it holds a reference of, and makes the
  *     frame clean if, in the end, the frame still points to that page.  If it
  *     fails the frame stays dirty.
+ * 11. What the device has acknowledged is clean, but at risk until the device is
+ *     flushed.  If that fails it becomes dirty again, see sync.c.
  *
  * Looking at a frame without a lock
  * ---------------------------------
@@ -81,6 +83,7 @@
  *     -> hearth_extent.lock
  *          -> hearth_pool.lock
  *          -> hearth_pool.dirty_lock -> hearth_flush.lock
+ *          -> hearth_sync.lock
  *          -> hearth_cache.range_lock
  *   commons.lock (of share.c), with no other
  *
@@ -171,6 +174,8 @@ struct hearth_frame {
  * @dirty: bit n: frame n has dirty sectors
  * @nr_frames: slots in use
  * @dead: taken out of the index; look it up again
+ * @written: the epoch when the device last acknowledged something of this, or
+ *	0, see sync.c
  * @dirty_node: link in &hearth_pool.dirty_extents while @dirty is not 0
  * @waiters: requests that wait for claims, in arrival order
  * @rcu: frees it (@waiters is empty then)
@@ -185,6 +190,7 @@ struct hearth_extent {
 	u16 dirty;
 	u8 nr_frames;
 	bool dead;
+	u32 written;
 	struct rb_node dirty_node;	/* of the pool's dirty_lock */
 	union {
 		struct list_head waiters;

@@ -23,6 +23,7 @@
 #include "readahead.h"
 #include "rehome.h"
 #include "slot.h"
+#include "sync.h"
 
 /* Bytes of a frame that the LUN has: all, but for the last frame. */
 static u32 frame_bytes(const struct hearth_io *io, u64 frame_nr)
@@ -368,7 +369,7 @@ static void complete_range(struct hearth_io *io)
 static void complete_io(struct hearth_io *io)
 {
 	if (io->op == HEARTH_OP_FLUSH)
-		io->cache->ops->done(io);
+		hearth_sync_end(io);
 	else if (!io->slots)
 		complete_range(io);
 	else if (io->op == HEARTH_OP_READ)
@@ -412,7 +413,13 @@ void hearth_io_run(struct hearth_io *io)
 		if (io->error)
 			io->cache->ops->done(io);
 		else
-			io->cache->ops->submit(io);
+			hearth_sync_start(io);
+		break;
+	case HEARTH_STAGE_RESTART:
+		hearth_flush_wait(io);
+		break;
+	case HEARTH_STAGE_DONE:
+		io->cache->ops->done(io);
 		break;
 	}
 }
@@ -495,6 +502,7 @@ void hearth_io_submit(struct hearth_io *io)
 
 	io->error = 0;
 	io->bad_offset = U64_MAX;
+	io->nr_failed = READ_ONCE(io->cache->sync.nr_failed);
 	io->slots = NULL;
 	io->held_end = 0;
 	io->ahead.order = 0;

@@ -44,6 +44,7 @@
 #include "index.h"
 #include "pool.h"
 #include "range.h"
+#include "sync.h"
 
 static bool overlaps(const struct hearth_io *a, const struct hearth_io *b)
 {
@@ -185,6 +186,12 @@ bool hearth_range_overlaps(struct hearth_io *io)
 	return overlaps;
 }
 
+static bool changes_device(const struct hearth_io *io)
+{
+	return io->op == HEARTH_OP_WRITE || io->op == HEARTH_OP_DISCARD ||
+	       io->op == HEARTH_OP_WRITE_SAME;
+}
+
 static bool invalidate_extent(struct hearth_extent *ext, void *arg)
 {
 	struct hearth_io *io = arg;
@@ -215,6 +222,8 @@ void hearth_range_finish(struct hearth_io *io)
 	struct hearth_io *later;
 	LIST_HEAD(woken);
 
+	if (!io->error && !io->fua && changes_device(io))
+		hearth_sync_written_past(io);
 	if (io->op != HEARTH_OP_READ)
 		hearth_index_walk(cache, io->first >> HEARTH_EXTENT_SHIFT, last,
 				  invalidate_extent, io);

@@ -9,6 +9,7 @@
 #include "index.h"
 #include "pin.h"
 #include "pool.h"
+#include "sync.h"
 
 /* Frames that reclaim passes over before it gives up: in use ones, dirty ones. */
 #define MAX_KEPT	32
@@ -65,8 +66,10 @@ static enum retracted retract_frame(struct hearth_cache *cache,
 	rcu_read_lock();	/* keeps ext for hearth_extent_reap() */
 	spin_lock(&ext->lock);
 	result = may_retract(cache, frame, take);
-	if (result == RETRACTED)
+	if (result == RETRACTED) {
+		hearth_sync_escapes(cache, ext);
 		empty = hearth_frame_take_out(ext, frame, ret_page);
+	}
 	spin_unlock(&ext->lock);
 	if (empty)
 		hearth_extent_reap(cache, ext);

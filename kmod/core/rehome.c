@@ -212,7 +212,8 @@ void hearth_rehome_settle(struct hearth_io *io, struct hearth_slot *slot,
 {
 	struct hearth_frame *old = slot->ext->frames[index];
 
-	if (!slot->good)
+	/* it may have become dirty meanwhile, see sync.c */
+	if (!slot->good || old->dirty)
 		return;
 	slot->good = hearth_frame_replace(io->cache, slot->ext, old,
 					  slot->spare, slot->page);

@@ -9,6 +9,7 @@
 #include "pool.h"
 #include "rehome.h"
 #include "slot.h"
+#include "sync.h"
 
 /**
  * hearth_slots_alloc() - make a request's slots
@@ -189,10 +190,12 @@ static void install_page(struct hearth_io *io, struct hearth_slot *slot,
 	else if (!old)
 		hearth_pool_renew(io->cache, frame);
 	hearth_pool_put_page(io->cache, old);
-	if (io->behind)
+	if (io->behind) {
 		hearth_dirty_set(io->cache, frame, slot->good);
-	else if (slot->kind == HEARTH_SLOT_WRITE)
+	} else if (slot->kind == HEARTH_SLOT_WRITE) {
 		hearth_dirty_clear(io->cache, frame, slot->good);
+		hearth_sync_written(io, frame, slot->good);
+	}
 }
 
 /* What was written back is clean unless it was written anew meanwhile. */
@@ -201,6 +204,7 @@ static void settle_clean(struct hearth_io *io, struct hearth_slot *slot,
 {
 	if (slot->good && frame->page == slot->page) {
 		hearth_dirty_clear(io->cache, frame, slot->good);
+		hearth_sync_written(io, frame, slot->good);
 		hearth_count(io->cache, frame->nid, HEARTH_CLEANED, 1);
 	}
 	slot->kind = HEARTH_SLOT_HIT;

@@ -176,6 +176,9 @@ void check_rest(struct rig *rig)
 	shim_assert(list_empty(&rig->cache->ranges) && !rig->cache->nr_ranges);
 	shim_assert(list_empty(&rig->cache->flush.waiters));
 	shim_assert(!rig->cache->flush.nr_busy);
+	shim_assert(list_empty(&rig->cache->sync.waiters) &&
+		    list_empty(&rig->cache->sync.members));
+	shim_assert(!rig->cache->sync.is_running);
 	nr_frames = 0;
 	nr_pages = 0;
 	nr_extents = 0;

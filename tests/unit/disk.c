@@ -21,10 +21,16 @@ void disk_init(struct disk *disk, u32 nr_sectors)
 	disk->cannot_read = calloc(nr_sectors, sizeof(bool));
 	disk->cannot_write = calloc(nr_sectors, sizeof(bool));
 	disk->owners = calloc(nr_frames(disk), sizeof(*disk->owners));
+	disk->written_at = calloc(nr_sectors, sizeof(u64));
+	disk->doomed_at = calloc(nr_sectors, sizeof(u64));
+	disk->medium = calloc(nr_sectors, sizeof(*disk->medium));
 	shim_assert(disk->values && disk->cannot_read && disk->cannot_write &&
-		    disk->owners);
-	for (i = 0; i < nr_sectors; i++)
+		    disk->owners && disk->written_at && disk->doomed_at &&
+		    disk->medium);
+	for (i = 0; i < nr_sectors; i++) {
 		disk->values[i] = sector_value(1, i);
+		disk->medium[i].value = disk->values[i];
+	}
 }
 
 void disk_exit(struct disk *disk)
@@ -37,6 +43,9 @@ void disk_exit(struct disk *disk)
 	free(disk->cannot_read);
 	free(disk->cannot_write);
 	free(disk->owners);
+	free(disk->written_at);
+	free(disk->doomed_at);
+	free(disk->medium);
 }
 
 /* Rule 2: nobody else may be at work on the frame. */
@@ -98,6 +107,52 @@ static void count_start(struct disk *disk, const struct req *req)
 		disk->nr_writes++;
 }
 
+/* What a flush puts on the medium: all that is there when it begins. */
+static void plan_flush(struct disk *disk, struct req *req)
+{
+	u32 i;
+
+	req->snapshot = calloc(disk->nr_sectors, sizeof(*req->snapshot));
+	shim_assert(req->snapshot);
+	for (i = 0; i < disk->nr_sectors; i++)
+		req->snapshot[i] = (struct disk_sector){
+			.value = disk->values[i], .at = disk->written_at[i],
+		};
+}
+
+static void end_flush(struct disk *disk, struct req *req)
+{
+	const struct disk_sector *now;
+	u32 i;
+
+	disk->nr_failed_flushes += !!req->disk_error;
+	for (i = 0; i < disk->nr_sectors; i++) {
+		now = &req->snapshot[i];
+		if (req->disk_error && disk->written_at[i] >
+				       disk->medium[i].at)
+			disk->doomed_at[i] = disk->written_at[i];
+		else if (!req->disk_error && now->at > disk->medium[i].at &&
+			 now->at > disk->doomed_at[i])
+			disk->medium[i] = *now;
+	}
+	free(req->snapshot);
+	req->snapshot = NULL;
+}
+
+void disk_accept_loss(struct disk *disk)
+{
+	u32 i;
+
+	for (i = 0; i < disk->nr_sectors; i++) {
+		if (disk->doomed_at[i] < disk->written_at[i] ||
+		    !disk->doomed_at[i])
+			continue;
+		disk->doomed_at[i] = 0;
+		disk->medium[i].value = disk->values[i];
+		disk->medium[i].at = disk->written_at[i];
+	}
+}
+
 void disk_start(struct disk *disk, struct req *req)
 {
 	unsigned long i;
@@ -112,8 +167,10 @@ void disk_start(struct disk *disk, struct req *req)
 	count_start(disk, req);
 	if (disk->fail_in && !--disk->fail_in)
 		req->disk_error = -EIO;
-	if (req->io.op == HEARTH_OP_FLUSH)
+	if (req->io.op == HEARTH_OP_FLUSH) {
+		plan_flush(disk, req);
 		return;
+	}
 	if (!req->io.slots) {
 		plan_range(disk, req);
 		return;
@@ -153,6 +210,17 @@ static void move_in(struct disk *disk, struct req *req,
 	copy_move(req, move, mem, true);
 }
 
+static void set_value(struct disk *disk, struct req *req, u32 sector,
+		      u64 value)
+{
+	disk->values[sector] = value;
+	disk->written_at[sector] = ++disk->clock;
+	if (req->io.fua)
+		disk->medium[sector] = (struct disk_sector){
+			.value = value, .at = disk->clock,
+		};
+}
+
 static void move_out(struct disk *disk, struct req *req,
 		     const struct disk_move *move, bool skip)
 {
@@ -170,7 +238,7 @@ static void move_out(struct disk *disk, struct req *req,
 	value = req_new_value(req, i);
 	if (req->io.op == HEARTH_OP_CLEAN) {
 		copy_move(req, move, mem, false);
-		disk->values[move->sector] = sector_read(mem);
+		set_value(disk, req, move->sector, sector_read(mem));
 		return;
 	}
 	if (req->io.op == HEARTH_OP_WRITE) {
@@ -179,7 +247,7 @@ static void move_out(struct disk *disk, struct req *req,
 			shim_die("sector %u: %llx is written for %llx",
 				 move->sector, sector_read(mem), value);
 	}
-	disk->values[move->sector] = value;
+	set_value(disk, req, move->sector, value);
 	oracle_change(&req->rig->oracle, move->sector, value);
 }
 
@@ -213,6 +281,8 @@ void disk_end(struct disk *disk, struct req *req)
 	u32 i;
 
 	shim_assert(!req->nr_moves);
+	if (req->io.op == HEARTH_OP_FLUSH)
+		end_flush(disk, req);
 	disk->nr_failed_writes += req->disk_error && !req_fills(req);
 	free(req->moves);
 	req->moves = NULL;

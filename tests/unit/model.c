@@ -241,11 +241,23 @@ static void change_pins(void)
 	}
 }
 
+/* Only if there is one: what may be written again stays a matter of the cache. */
+static void accept_loss(void)
+{
+	if (!hearth_cache_is_lost(m->rig.cache))
+		return;
+	hearth_cache_accept_loss(m->rig.cache);
+	disk_accept_loss(&m->rig.disk);
+}
+
 static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(21)) {
+	switch (pick(22)) {
+	case 21:
+		accept_loss();
+		break;
 	case 14:
 		hearth_cache_set_dispatch(cache, pick(3));
 		break;
@@ -374,6 +386,7 @@ static void write_back_all(struct rig *rig)
 {
 	memset(rig->disk.cannot_write, 0, rig->disk.nr_sectors);
 	rig->disk.fail_in = 0;
+	accept_loss();
 	rig_do(rig, HEARTH_OP_FLUSH, 0, rig->disk.nr_sectors);
 	if (rig_do(rig, HEARTH_OP_FLUSH, 0, rig->disk.nr_sectors) ||
 	    rig_dirty(rig))

@@ -111,11 +111,11 @@ static void end_flush(struct req *req)
 
 	for (i = 0; i < req->nr_sectors; i++) {
 		if (!is_among(&rig->oracle.sectors[req->sector + i],
-			      rig->disk.values[req->sector + i], req->since[i],
-			      &at))
-			shim_die("sector %u was flushed, but the device has %llx",
+			      rig->disk.medium[req->sector + i].value,
+			      req->since[i], &at))
+			shim_die("sector %u was flushed, but the medium has %llx",
 				 req->sector + i,
-				 rig->disk.values[req->sector + i]);
+				 rig->disk.medium[req->sector + i].value);
 	}
 }
 
@@ -151,6 +151,10 @@ static void end_good_change(struct oracle_sector *s, struct req *req, u32 i)
 	shim_assert(!req->io.fua || !is_behind(req, i));
 	if (!is_behind(req, i) && !is_among(s, value, floor, &at))
 		shim_die("sector %u was written through, but the device has %llx",
+			 req->sector + i, value);
+	value = req->rig->disk.medium[req->sector + i].value;
+	if (req->io.fua && !is_among(s, value, floor, &at))
+		shim_die("sector %u was written with FUA, but the medium has %llx",
 			 req->sector + i, value);
 	s->floor = max(s->floor, floor);
 }

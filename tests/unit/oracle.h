@@ -18,8 +18,8 @@
  * two that overlap in time comes first is not known, so the floor does not rise
  * above a value whose write was in flight together with the one that raises it.
  *
- * A flush remembers the floors when it starts; when it is done the device holds
- * none older.
+ * A flush remembers the floors when it starts; when it is done the device's medium
+ * holds none older.
  */
 #ifndef TEST_ORACLE_H
 #define TEST_ORACLE_H

@@ -54,6 +54,7 @@ enum req_state {
  * @open: likewise
  * @moves: what the disk still has to transfer
  * @nr_moves: length of @moves
+ * @snapshot: of a flush: what the disk held when it began
  * @disk_error: what the disk will say
  * @bad_block: where the last read of a single block failed
  */
@@ -72,6 +73,7 @@ struct req {
 	u32 *since, *open;
 	struct disk_move *moves;
 	u32 nr_moves;
+	struct disk_sector *snapshot;
 	int disk_error;
 	u64 bad_block;
 };

@@ -17,9 +17,11 @@
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
+typedef int s32;
 typedef unsigned long long u64;
 typedef unsigned int gfp_t;
 
+#define U32_MAX		UINT32_MAX
 #define U64_MAX		UINT64_MAX
 
 #define GFP_KERNEL	0u

@@ -31,7 +31,8 @@ enum shim_rank shim_rank_of(const char *name)
 {
 	if (strstr(name, "commons"))
 		return SHIM_RANK_BUCKET;	/* with no other */
-	if (strstr(name, "pool") || strstr(name, "range_lock"))
+	if (strstr(name, "pool") || strstr(name, "range_lock") ||
+	    strstr(name, "sync"))
 		return SHIM_RANK_LEAF;
 	if (strstr(name, "flush"))
 		return SHIM_RANK_FLUSH;
@@ -75,7 +76,7 @@ bool shim_holds_no_lock(void)
 
 void spin_lock(spinlock_t *lock)
 {
-	int self = shim_self(), owner = 0;
+	u16 self = shim_self(), owner = 0;
 
 	check_order(lock->rank);
 	while (!__atomic_compare_exchange_n(&lock->owner, &owner, self, false,

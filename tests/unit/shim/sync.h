@@ -80,13 +80,14 @@ static inline long atomic_long_read(const atomic_long_t *v)
 enum shim_rank {
 	SHIM_RANK_BUCKET,
 	SHIM_RANK_EXTENT,
-	SHIM_RANK_LEAF,		/* pool and range_lock: nothing below them */
+	SHIM_RANK_LEAF,		/* pool, range_lock and sync: nothing below them */
 	SHIM_RANK_FLUSH,
 };
 
+/* As large as the kernel's: what metadata costs is a test. */
 typedef struct {
-	int owner;		/* shim_self(), or 0 */
-	enum shim_rank rank;
+	u16 owner;		/* shim_self(), or 0 */
+	u16 rank;		/* enum shim_rank */
 } spinlock_t;
 
 int shim_self(void);

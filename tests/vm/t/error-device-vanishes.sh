@@ -3,7 +3,7 @@
 #
 # When the device vanishes under I/O, every command ends, with an error, and the LUN can be removed.
 # topology: 2n
-# allow-log: Synchronizing SCSI cache|I/O error|blk_update_request
+# allow-log: Synchronizing SCSI cache|I/O error|blk_update_request|hearth: vol0
 
 . "$HEARTH_TESTS/lib.sh"
 

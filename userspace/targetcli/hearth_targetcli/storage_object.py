@@ -209,6 +209,10 @@ class HearthMixin:
         """Forgets what is dirty: the device keeps what it has. Refused while the LUN is exported."""
         self._act("discard_dirty")
 
+    def accept_loss(self):
+        """Has flushes succeed again although the device may have lost what it had acknowledged."""
+        self._act("accept_loss")
+
     def _setting(self, key):
         """The value of key=value in the second line of `info`, or None."""
         found = re.search(rf"(?:^|\s){key}=(\S+)", self.tcm.fread(f"{self.path}/info"))

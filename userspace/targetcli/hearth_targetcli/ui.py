@@ -102,6 +102,17 @@ class StorageObjectMixin:
         self.rtsnode.discard_dirty()
         self.shell.log.info(f"{self.name}: {lost} bytes discarded.")
 
+    def ui_command_accept_loss(self):
+        '''
+        Has flushes succeed again although the device may have LOST writes
+        that it had acknowledged, which the cache does not hold any more (the
+        kernel log says so, and the state is "degraded"). Check the data
+        first.
+        '''
+        self.assert_root()
+        self.rtsnode.accept_loss()
+        self.shell.log.info(f"{self.name}: flushes succeed again.")
+
     def ui_command_pause(self):
         '''
         Has every command bypass the cache, until "resume". What is in the

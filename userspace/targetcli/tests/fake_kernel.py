@@ -142,6 +142,10 @@ class FakeKernel:
             self.refuse(sysfs, "dev=/dev/x: flushing failed: error -5", errno.EIO)
         if file == "reattach" and (sysfs / "state").read_text() == "ok\n":
             self.refuse(sysfs, "reattach: dev=/dev/x has not vanished; there is nothing to do", errno.EBUSY)
+        if file == "accept_loss":
+            if (sysfs / "state").read_text() == "ok\n":
+                self.refuse(sysfs, "accept_loss: nothing is lost; there is nothing to do", errno.EBUSY)
+            (sysfs / "state").write_text("ok\n")
         if file in ("flush", "discard_dirty"):
             (sysfs / "dirty_bytes").write_text("0\n")
         elif file in ("pin", "unpin"):
@@ -206,5 +210,6 @@ class FakeKernel:
         (sysfs / "dirty_bytes").write_text("0\n")
         (sysfs / "flush").write_text("")
         (sysfs / "discard_dirty").write_text("")
+        (sysfs / "accept_loss").write_text("")
         (sysfs / "paused").write_text("0\n")
         (sysfs / "pinned").write_text("\n")

@@ -168,6 +168,13 @@ class UITest(unittest.TestCase):
         self.assertEqual(self.kernel.objects(), ["hearth_0/vol0"])
         self.assertEqual(self.run_command("/backstores/hearth/vol0 discard_dirty"), "vol0: 8192 bytes discarded.")
 
+    def test_loss_is_accepted_if_there_is_one(self):
+        self._make_dirty("degraded")
+        self.assertEqual(self.run_command("/backstores/hearth/vol0 accept_loss"), "vol0: flushes succeed again.")
+        with self.assertRaisesRegex(Exception, "^hearth/vol0: accept_loss: nothing is lost; there is nothing to do$"):
+            self.run_command("/backstores/hearth/vol0 accept_loss")
+        self.run_command("/backstores/hearth/vol0 flush")
+
     def test_delete_of_nothing(self):
         with self.assertRaisesRegex(Exception, "No storage object named vol9"):
             self.run_command("/backstores/hearth delete vol9")
