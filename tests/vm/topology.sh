@@ -17,7 +17,8 @@ topology_nodes() {
 	unequal)	echo '0-1:3072 2-3:1024' ;;
 	memless)	echo '0-1:2048 2:2048 3:' ;;
 	cpuless)	echo '0-1:2048 2-3:1024 :1024' ;;
-	[1248]c)	echo "0-$((${1%c} - 1)):4096" ;;
+	1c)		echo '0:4096' ;;
+	[248]c)		echo "0-$((${1%c} - 1)):4096" ;;
 	*)		return 1 ;;
 	esac
 }
