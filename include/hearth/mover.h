@@ -111,7 +111,8 @@ enum hearth_stages {
  * @uid: owner that everything gets, or UINT32_MAX
  * @gid: group that everything gets, or UINT32_MAX
  * @chmod: changes to modes, as chmod(1) has them, or NULL
- * @suffix: what a backup's name ends with; NULL: "~"
+ * @suffix: what a backup's name ends with; NULL: "~", or nothing in @backup_dir
+ * @backup_dir: where backups are kept, or NULL: beside what replaces them
  * @link_dest: a directory whose files are linked where they are the same, or NULL
  *
  * The strings belong to whoever filled them in.
@@ -131,6 +132,7 @@ struct hearth_options {
 	uint64_t max_delete;
 	char *chmod;
 	char *suffix;
+	char *backup_dir;
 	char *link_dest;
 };
 

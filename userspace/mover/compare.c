@@ -37,11 +37,14 @@ bool hearth_compare_is_same(const struct hearth_receiver *r, int dir_fd, const c
 {
 	uint32_t flags = r->job->opt.flags;
 
-	if (flags & HEARTH_IGNORE_TIMES || e->extras & HEARTH_EXTRA_STREAM ||
+	if (e->extras & HEARTH_EXTRA_STREAM ||
 	    !S_ISREG(st->st_mode) || (uint64_t)st->st_size != e->size)
 		return false;
 	if (flags & HEARTH_CHECKSUM)
-		return e->extras & HEARTH_EXTRA_SUM && has_same_content(dir_fd, name, e);
+		return !e->size ||
+		       (e->extras & HEARTH_EXTRA_SUM && has_same_content(dir_fd, name, e));
+	if (flags & HEARTH_IGNORE_TIMES)
+		return false;
 	return flags & HEARTH_SIZE_ONLY || has_same_time(e, st);
 }
 

@@ -106,6 +106,8 @@ static int check_rights(const struct hearth_module *m, const char *user,
 		return refuse(text, size, "symlinks could lead out of the module", "--copy-links");
 	if (h->opt.link_dest && *h->opt.link_dest == '/')
 		return refuse(text, size, "with a daemon it must be relative", "--link-dest");
+	if (h->opt.backup_dir && *h->opt.backup_dir == '/')
+		return refuse(text, size, "with a daemon it must be relative", "--backup-dir");
 	return 0;
 }
 

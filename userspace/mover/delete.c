@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "backup.h"
 #include "filter.h"
 #include "recv.h"
 
@@ -73,28 +74,25 @@ static bool is_unfinished(struct deletion *d, uint64_t dir_key, const char *name
 	return false;
 }
 
-static bool is_protected(struct deletion *d, const char *path, const char *name, bool is_dir)
+static bool is_protected(struct deletion *d, const char *path, const char *name,
+			 const struct stat *st)
 {
 	const struct hearth_job *job = d->r->job;
 
-	if (job->opt.flags & HEARTH_BACKUP &&
-	    ends_with(name, job->opt.suffix ? job->opt.suffix : "~"))
+	if (hearth_backup_is_one(d->r, name, st))
 		return true;
 	return !(job->opt.flags & HEARTH_DELETE_EXCLUDED) && job->filter &&
-	       hearth_filter_excludes(job->filter, path, is_dir);
+	       hearth_filter_excludes(job->filter, path, S_ISDIR(st->st_mode));
 }
 
-static int unlink_one(struct deletion *d, int dir_fd, const char *name, bool is_dir)
+static int unlink_one(struct deletion *d, int dir_fd, const char *name, const char *path,
+		      bool is_dir)
 {
-	const struct hearth_options *opt = &d->r->job->opt;
-	char backup[2 * HEARTH_NAME_MAX];
-
 	if (d->r->is_dry)
 		return 0;
-	if (is_dir || !(opt->flags & HEARTH_BACKUP))
+	if (is_dir || !(d->r->job->opt.flags & HEARTH_BACKUP))
 		return unlinkat(dir_fd, name, is_dir ? AT_REMOVEDIR : 0) ? -errno : 0;
-	snprintf(backup, sizeof(backup), "%s%s", name, opt->suffix ? opt->suffix : "~");
-	return renameat(dir_fd, name, dir_fd, backup) ? -errno : 0;
+	return hearth_backup_keep(d->r, dir_fd, name, path, true);
 }
 
 /* True if it is gone, or would be in a dry run. */
@@ -108,7 +106,7 @@ static bool delete_one(struct deletion *d, int dir_fd, const char *name, const c
 		d->nr_kept++;
 		return false;
 	}
-	err = unlink_one(d, dir_fd, name, is_dir);
+	err = unlink_one(d, dir_fd, name, path, is_dir);
 	if (err) {
 		hearth_job_note(r->job, HEARTH_NOTE_ERROR, path, "cannot be deleted: %s",
 				strerror(-err));
@@ -161,7 +159,7 @@ static bool delete_tree(struct deletion *d, int dir_fd, const char *name, char *
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT;
 	is_dir = S_ISDIR(st.st_mode);
-	if (is_protected(d, path, name, is_dir))
+	if (is_protected(d, path, name, &st))
 		return false;
 	if (is_dir && !delete_content(d, dir_fd, name, path, depth))
 		return false;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "backup.h"
 #include "recv.h"
 
 static int fail_destination(struct hearth_receiver *r, const char *path, int err)
@@ -64,8 +65,8 @@ static int open_directory(struct hearth_receiver *r, const char *path, bool exis
 /* The destination is the name that the one file is to have. */
 static int open_parent(struct hearth_receiver *r, const char *path)
 {
+	const char *slash = strrchr(path, '/'), *parent;
 	char copy[PATH_MAX];
-	const char *slash = strrchr(path, '/');
 
 	r->rename_to = strdup(slash ? slash + 1 : path);
 	if (!r->rename_to)
@@ -74,8 +75,10 @@ static int open_parent(struct hearth_receiver *r, const char *path)
 	    !hearth_name_is_valid(r->rename_to, strlen(r->rename_to)))
 		return fail_destination(r, path, -EINVAL);
 	snprintf(copy, sizeof(copy), "%s", path);
-	r->root_fd = hearth_root_open(r->job->base_fd, dirname(copy));
-	return r->root_fd < 0 ? fail_destination(r, path, r->root_fd) : 0;
+	parent = dirname(copy);
+	r->root_fd = hearth_root_open(r->job->base_fd, parent);
+	return r->root_fd < 0 ? fail_destination(r, path, r->root_fd)
+			      : hearth_backup_open(r, parent);
 }
 
 /* A relative --link-dest starts at the destination, as with rsync. */
@@ -120,7 +123,9 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 	    !hearth_root_mkdir(r->job->base_fd, path))
 		exists = true;
 	ret = open_link_dest(r, path);
-	return ret ? ret : open_directory(r, path, exists);
+	if (!ret)
+		ret = open_directory(r, path, exists);
+	return ret ? ret : hearth_backup_open(r, path);
 }
 
 void hearth_plan_remember(struct hearth_dir *dir, const struct hearth_batch *b,

@@ -255,6 +255,17 @@ static void warn(struct hearth_scan *scan, uint32_t dir, const char *name, const
 	hearth_scan_report(scan, HEARTH_NOTE_WARNING, dir, name, what, "");
 }
 
+/* What the options do not cover is named, and --delete leaves it alone. */
+static int leave_out(struct hearth_scan *scan, struct hearth_entry *e, const char *name,
+		     const char *what)
+{
+	warn(scan, e->parent, name, what);
+	if (!(scan->s->job->opt.flags & HEARTH_DELETE))
+		return 0;
+	e->kind = HEARTH_ENTRY_PRESENT;
+	return hearth_scan_add(scan, e, name, "");
+}
+
 static int add_by_kind(struct hearth_scan *scan, struct hearth_entry *e, const struct stat *st,
 		       int dir_fd, const char *name)
 {
@@ -273,13 +284,11 @@ static int add_by_kind(struct hearth_scan *scan, struct hearth_entry *e, const s
 	case HEARTH_ENTRY_SYMLINK:
 		if (flags & HEARTH_LINKS)
 			return add_symlink(scan, e, dir_fd, name);
-		warn(scan, e->parent, name, "is a symlink; left out without -l");
-		return 0;
+		return leave_out(scan, e, name, "is a symlink; left out without -l");
 	default:
 		if (flags & HEARTH_SPECIALS)
 			return hearth_scan_add(scan, e, name, "");
-		warn(scan, e->parent, name, "is no regular file; left out without -D");
-		return 0;
+		return leave_out(scan, e, name, "is no regular file; left out without -D");
 	}
 }
 

@@ -6,6 +6,30 @@
 
 #include "filter.h"
 
+#define ALL_OF_IT "/***"
+
+/* Takes a pattern in; 0 or -ENOMEM. */
+static int fill_rule(struct hearth_rule *rule, const char *pattern, size_t len)
+{
+	size_t tail = strlen(ALL_OF_IT);
+
+	rule->pattern = strndup(pattern, len);
+	if (!rule->pattern)
+		return -ENOMEM;
+	rule->is_path =
+		rule->is_anchored || strchr(rule->pattern, '/') || strstr(rule->pattern, "**");
+	if (len <= tail || strcmp(rule->pattern + len - tail, ALL_OF_IT))
+		return 0;
+	rule->dir_pattern = strndup(pattern, len - tail);
+	return rule->dir_pattern ? 0 : -ENOMEM;
+}
+
+static void free_rule(struct hearth_rule *rule)
+{
+	free(rule->pattern);
+	free(rule->dir_pattern);
+}
+
 int hearth_filter_add(struct hearth_filter *f, bool is_include, const char *pattern, size_t len)
 {
 	struct hearth_rule *grown, rule = { .is_include = is_include };
@@ -19,17 +43,13 @@ int hearth_filter_add(struct hearth_filter *f, bool is_include, const char *patt
 	len -= rule.is_dir_only;
 	if (!len || memchr(pattern, '\0', len))
 		return -EINVAL;
-	rule.pattern = strndup(pattern, len);
 	grown = realloc(f->rules, (f->nr_rules + 1) * sizeof(*grown));
 	if (grown)
 		f->rules = grown;
-	if (!grown || !rule.pattern || strstr(rule.pattern, "***")) {
-		int err = grown && rule.pattern ? -EINVAL : -ENOMEM;
-
-		free(rule.pattern);
-		return err;
+	if (!grown || fill_rule(&rule, pattern, len)) {
+		free_rule(&rule);
+		return -ENOMEM;
 	}
-	rule.is_path = rule.is_anchored || strchr(rule.pattern, '/') || strstr(rule.pattern, "**");
 	f->rules[f->nr_rules++] = rule;
 	return 0;
 }
@@ -37,7 +57,7 @@ int hearth_filter_add(struct hearth_filter *f, bool is_include, const char *patt
 void hearth_filter_exit(struct hearth_filter *f)
 {
 	for (uint32_t i = 0; i < f->nr_rules; i++)
-		free(f->rules[i].pattern);
+		free_rule(&f->rules[i]);
 	free(f->rules);
 	f->rules = NULL;
 	f->nr_rules = 0;
@@ -132,6 +152,17 @@ bool hearth_filter_match(const char *pattern, const char *text)
 	}
 }
 
+/* A pattern with slashes against a path, from its start or from any component on. */
+static bool path_matches(const char *pattern, const char *path, bool is_anchored)
+{
+	for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
+		if (hearth_filter_match(pattern, at))
+			return true;
+		else if (is_anchored)
+			return false;
+	return false;
+}
+
 static bool rule_matches(const struct hearth_rule *rule, const char *path, bool is_dir)
 {
 	const char *slash = strrchr(path, '/');
@@ -140,12 +171,10 @@ static bool rule_matches(const struct hearth_rule *rule, const char *path, bool 
 		return false;
 	if (!rule->is_path)
 		return hearth_filter_match(rule->pattern, slash ? slash + 1 : path);
-	if (rule->is_anchored)
-		return hearth_filter_match(rule->pattern, path);
-	for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
-		if (hearth_filter_match(rule->pattern, at))
-			return true;
-	return false;
+	if (rule->dir_pattern && is_dir &&
+	    path_matches(rule->dir_pattern, path, rule->is_anchored))
+		return true;
+	return path_matches(rule->pattern, path, rule->is_anchored);
 }
 
 bool hearth_filter_excludes(const struct hearth_filter *f, const char *path, bool is_dir)

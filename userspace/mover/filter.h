@@ -7,7 +7,8 @@
  * slash, or "**", is compared with the path from the source on, at any depth,
  * or from its start if it begins with a slash. A slash at its end makes it
  * match directories only. "*" and "?" stop at slashes, "**" does not, "[...]"
- * is one character of a set, a backslash takes away a meaning.
+ * is one character of a set, a backslash takes away a meaning. A slash and
+ * three stars at the end stand for a directory and all that is in it.
  */
 #ifndef HEARTH_FILTER_H
 #define HEARTH_FILTER_H
@@ -25,6 +26,7 @@ struct hearth_rule {
 	bool is_anchored;
 	bool is_path; /* compared with the path, not the last component */
 	char *pattern;
+	char *dir_pattern; /* of one that ends with three stars: the directory; or NULL */
 };
 
 struct hearth_filter {
@@ -32,7 +34,7 @@ struct hearth_filter {
 	struct hearth_rule *rules;
 };
 
-/* 0, -ENOMEM, -E2BIG, or -EINVAL for an empty pattern or one with "***". */
+/* 0, -ENOMEM, -E2BIG, or or -EINVAL for an empty pattern. */
 int hearth_filter_add(struct hearth_filter *f, bool is_include, const char *pattern, size_t len);
 void hearth_filter_exit(struct hearth_filter *f);
 

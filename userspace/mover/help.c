@@ -27,7 +27,6 @@ static const char *const refused[] = {
 	"--fuzzy",
 	"-d",
 	"--dirs",
-	"--backup-dir",
 	"--partial-dir",
 	"--copy-dest",
 	"--compare-dest",
@@ -65,7 +64,8 @@ void hearth_print_help(void)
 	     "      --delete, --delete-excluded, --max-delete=N, --force   remove what the source does not have\n"
 	     "      --exclude=P, --include=P, -f RULE, --exclude-from=F, --include-from=F   leave out by pattern\n"
 	     "      --files-from=F, -0                of the source only the names in a file\n"
-	     "  -b, --suffix=S, --link-dest=DIR       keep what is replaced; link what is the same there\n"
+	     "  -b, --suffix=S, --backup-dir=DIR      keep what is replaced or deleted\n"
+	     "      --link-dest=DIR                   link what is the same there\n"
 	     "      --chmod=CHANGES, --chown=USER:GROUP, --remove-source-files\n"
 	     "      --inplace, --verify               write to the files themselves; read back what was written\n"
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"

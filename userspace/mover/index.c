@@ -170,6 +170,8 @@ static bool mode_fits_kind(uint32_t mode, uint8_t kind)
 		return S_ISREG(mode);
 	case HEARTH_ENTRY_SYMLINK:
 		return S_ISLNK(mode);
+	case HEARTH_ENTRY_PRESENT:
+		return true;
 	default:
 		return S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
 	}

@@ -29,6 +29,7 @@ enum hearth_entry_kind {
 	HEARTH_ENTRY_SYMLINK,
 	HEARTH_ENTRY_SPECIAL, /* device, FIFO or socket */
 	HEARTH_ENTRY_LINK, /* another name of a file that was announced before */
+	HEARTH_ENTRY_PRESENT, /* is there, is not copied, and so is not deleted either */
 	HEARTH_NR_ENTRY_KINDS,
 };
 
@@ -71,7 +72,8 @@ struct hearth_entry {
 	uint8_t kind;
 	uint8_t extras; /* enum hearth_entry_extra */
 	bool is_sparse; /* local to the sender, */
-	bool is_followed; /* too: the name is a symlink that stands for what it points to */
+	bool keeps_mode; /* local to the receiver: of a file that was there, without --perms */
+	bool is_followed; /* to the sender: the name is a symlink that stands for what it points to */
 	atomic_uchar state;
 	atomic_bool is_faulty;
 };

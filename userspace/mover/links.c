@@ -53,8 +53,8 @@ int hearth_links_add(struct hearth_receiver *r, const struct hearth_batch *b,
 }
 
 /* 0 if both names are one file now; *ret_made if they were not before. */
-static int link_names(struct hearth_receiver *r, int target_fd, const char *target, int dir_fd,
-		      const char *name, bool *ret_made)
+static int link_names(struct hearth_receiver *r, int target_fd, const char *target, uint32_t dir,
+		      int dir_fd, const char *name, bool *ret_made)
 {
 	char temp[HEARTH_TEMP_NAME_BYTES];
 	struct stat there, here;
@@ -76,7 +76,7 @@ static int link_names(struct hearth_receiver *r, int target_fd, const char *targ
 	if (linkat(target_fd, target, dir_fd, temp, 0))
 		return -errno;
 	*ret_made = true;
-	return hearth_place_rename(r, dir_fd, temp, name);
+	return hearth_place_rename(r, dir, dir_fd, temp, name);
 }
 
 static const char *relative_path(struct hearth_receiver *r, const struct hearth_link *l, char *buf,
@@ -96,7 +96,7 @@ static void make_link(struct hearth_receiver *r, const struct hearth_link *l)
 		ret = dir_fd;
 	}
 	if (ret >= 0)
-		ret = link_names(r, target_fd, l->target, dir_fd, l->name, &is_made);
+		ret = link_names(r, target_fd, l->target, l->parent, dir_fd, l->name, &is_made);
 	if (target_fd >= 0)
 		hearth_dirs_put(&r->dirs, l->target_parent);
 	if (dir_fd >= 0)
@@ -151,7 +151,7 @@ bool hearth_links_find_same(struct hearth_receiver *r, int dir_fd, const struct 
 	is_same = fd >= 0 && !fstat(fd, &st) && hearth_compare_is_same(r, twin_fd, name, e, &st) &&
 		  hearth_compare_attributes(r, fd, b, e, &st);
 	if (is_same && !r->is_dry)
-		is_same = !link_names(r, twin_fd, name, dir_fd, name, &is_made);
+		is_same = !link_names(r, twin_fd, name, e->parent, dir_fd, name, &is_made);
 	if (is_same)
 		hearth_item(r, 'h', b, e, NULL);
 	hearth_close(&fd);

@@ -53,6 +53,7 @@ static const struct poptOption table[] = {
 	{ "verify", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_VERIFY), NULL, NULL },
 	{ "backup", 'b', POPT_ARG_NONE, NULL, SETS(HEARTH_BACKUP), NULL, NULL },
 	{ "suffix", 0, POPT_ARG_STRING, NULL, OPT_SUFFIX, NULL, NULL },
+	{ "backup-dir", 0, POPT_ARG_STRING, NULL, OPT_BACKUP_DIR, NULL, NULL },
 	{ "link-dest", 0, POPT_ARG_STRING, NULL, OPT_LINK_DEST, NULL, NULL },
 	{ "remove-source-files", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_REMOVE_SOURCE), NULL, NULL },
 	{ "delete", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_DELETE), NULL, NULL },
@@ -282,6 +283,7 @@ void hearth_command_exit(struct hearth_command *cmd)
 	hearth_names_exit(&cmd->names);
 	free(cmd->opt.chmod);
 	free(cmd->opt.suffix);
+	free(cmd->opt.backup_dir);
 	free(cmd->opt.link_dest);
 	free(cmd->rsh);
 	free(cmd->hearthd_path);

@@ -15,6 +15,7 @@
 
 #include "../common/io.h"
 #include "attrs.h"
+#include "backup.h"
 #include "recv.h"
 #include "verify.h"
 
@@ -22,7 +23,8 @@ static mode_t wanted_mode(const struct hearth_receiver *r, const struct hearth_e
 {
 	if (r->job->opt.flags & HEARTH_PERMS)
 		return e->mode & 07777;
-	return e->mode & 0777 & ~r->umask;
+	/* Set-id bits do not outlive the content that they were given to. */
+	return e->keeps_mode ? e->mode & 0777 : e->mode & 0777 & ~r->umask;
 }
 
 /* Only root gives files away; others keep what they copy, as with cp and rsync. */
@@ -142,25 +144,17 @@ int hearth_place_attributes(struct hearth_receiver *r, int fd, const struct hear
 	return ret;
 }
 
-/* Keeps what is there under another name, without a moment in which there is nothing. */
-static int back_up(struct hearth_receiver *r, int dir_fd, const char *name)
+int hearth_place_rename(struct hearth_receiver *r, uint32_t dir, int dir_fd, const char *temp,
+			const char *name)
 {
-	const char *suffix = r->job->opt.suffix ? r->job->opt.suffix : "~";
-	char backup[2 * HEARTH_NAME_MAX + 2];
-	struct stat st;
+	char path[HEARTH_PATH_MAX];
+	int ret = 0;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode))
-		return 0;
-	snprintf(backup, sizeof(backup), "%s%s", name, suffix);
-	if (unlinkat(dir_fd, backup, 0) && errno != ENOENT)
-		return -errno;
-	return linkat(dir_fd, name, dir_fd, backup, 0) ? -errno : 0;
-}
-
-int hearth_place_rename(struct hearth_receiver *r, int dir_fd, const char *temp, const char *name)
-{
-	int ret = r->job->opt.flags & HEARTH_BACKUP ? back_up(r, dir_fd, name) : 0;
-
+	if (r->job->opt.flags & HEARTH_BACKUP)
+		ret = hearth_backup_keep(r, dir_fd, name,
+					 hearth_dirs_relative_path(&r->dirs, dir, name, path,
+								   sizeof(path)),
+					 false);
 	if (!ret && renameat(dir_fd, temp, dir_fd, name))
 		ret = -errno;
 	return ret;
@@ -182,7 +176,7 @@ int hearth_place_finish(struct hearth_receiver *r, int dir_fd, int fd, const cha
 	if (r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(fd))
 		return -errno;
 	if (!is_in_place)
-		ret = hearth_place_rename(r, dir_fd, temp, name);
+		ret = hearth_place_rename(r, e->parent, dir_fd, temp, name);
 	if (!ret && r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(dir_fd))
 		ret = -errno;
 	return ret;
@@ -223,13 +217,30 @@ int hearth_place_whole(struct hearth_receiver *r, const struct hearth_batch *b,
 	return ret;
 }
 
-/*
- * What has no descriptor to work on, a symlink or a node, gets its attributes by its temporary
- * name.
- */
-static int finish_by_name(struct hearth_receiver *r, int dir_fd, const char *temp, const char *name,
-			  const struct hearth_entry *e)
+/* The node of that name and nothing that a symlink leads to. */
+static int change_mode(int dir_fd, const char *name, mode_t mode)
 {
+	int fd = hearth_open_beneath(dir_fd, name, O_PATH, 0), ret = 0;
+	char path[64];
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) || S_ISLNK(st.st_mode))
+		ret = -ELOOP;
+	else if (chmod(path, mode))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* What has no descriptor to work on, a symlink or a node, gets its attributes by its name. */
+int hearth_place_by_name(struct hearth_receiver *r, int dir_fd, const char *name,
+			 const struct hearth_entry *e, bool is_new)
+{
+	bool sets_mode = e->kind == HEARTH_ENTRY_SPECIAL &&
+			 (is_new || r->job->opt.flags & HEARTH_PERMS);
 	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { e->mtime_sec, e->mtime_nsec } };
 	uint32_t flags = r->job->opt.flags;
 	uid_t uid = flags & HEARTH_OWNER && !r->euid ? e->uid : (uid_t)-1;
@@ -237,14 +248,25 @@ static int finish_by_name(struct hearth_receiver *r, int dir_fd, const char *tem
 	int ret = 0;
 
 	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
-	    fchownat(dir_fd, temp, uid, gid, AT_SYMLINK_NOFOLLOW) && !r->euid)
-		ret = -errno;
-	if (!ret && e->kind == HEARTH_ENTRY_SPECIAL && fchmodat(dir_fd, temp, wanted_mode(r, e), 0))
-		ret = -errno;
-	if (!ret && flags & HEARTH_TIMES && utimensat(dir_fd, temp, times, AT_SYMLINK_NOFOLLOW))
-		ret = -errno;
+	    fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) && !r->euid)
+		return -errno;
+	if (sets_mode)
+		ret = change_mode(dir_fd, name, wanted_mode(r, e));
+	if (ret)
+		return ret;
+	if (flags & HEARTH_TIMES && utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return 0;
+}
+
+/* What was made under a temporary name gets its attributes and its own. */
+static int finish_by_name(struct hearth_receiver *r, int dir_fd, const char *temp, const char *name,
+			  const struct hearth_entry *e)
+{
+	int ret = hearth_place_by_name(r, dir_fd, temp, e, true);
+
 	if (!ret)
-		ret = hearth_place_rename(r, dir_fd, temp, name);
+		ret = hearth_place_rename(r, e->parent, dir_fd, temp, name);
 	if (ret)
 		unlinkat(dir_fd, temp, 0);
 	return ret;

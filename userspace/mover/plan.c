@@ -31,13 +31,21 @@ static int refuse(struct hearth_receiver *r, const struct hearth_batch *b,
 	return 0;
 }
 
+/* Neither make anything nor change what is there: only --delete is left. */
+static bool changes_nothing(const struct hearth_receiver *r)
+{
+	uint32_t both = HEARTH_EXISTING | HEARTH_IGNORE_EXISTING;
+
+	return (r->job->opt.flags & both) == both;
+}
+
 static void enter_existing(struct hearth_receiver *r, struct hearth_dir *dir,
 			   const struct hearth_batch *b, const struct hearth_entry *e,
 			   const struct stat *st)
 {
 	dir->is_bad = false;
 	dir->is_setgid = st->st_mode & S_ISGID;
-	if (!(r->job->opt.flags & HEARTH_ATTRIBUTE_FLAGS))
+	if (!(r->job->opt.flags & HEARTH_ATTRIBUTE_FLAGS) || changes_nothing(r))
 		return;
 	hearth_item(r, '.', b, e, st);
 	if (!r->is_dry)
@@ -113,7 +121,7 @@ static bool is_left_alone(const struct hearth_receiver *r, const struct hearth_e
 	if (!st)
 		return flags & HEARTH_EXISTING;
 	return flags & HEARTH_IGNORE_EXISTING ||
-	       (flags & HEARTH_UPDATE && hearth_compare_is_newer(e, st));
+	       (flags & HEARTH_UPDATE && S_ISREG(st->st_mode) && hearth_compare_is_newer(e, st));
 }
 
 /* The content is the same; the rest may still differ. */
@@ -139,6 +147,15 @@ static void update_attributes(struct hearth_receiver *r, int dir_fd, const char 
 		hearth_receiver_note(r, HEARTH_NOTE_ERROR, b, e, "its attributes cannot be set",
 				     ret);
 	hearth_close(&fd);
+}
+
+/* Without --perms new content leaves modes alone. */
+static void keep_mode(const struct hearth_receiver *r, struct hearth_entry *e,
+		      const struct stat *st)
+{
+	e->keeps_mode = S_ISREG(st->st_mode) && !(r->job->opt.flags & HEARTH_PERMS);
+	if (e->keeps_mode)
+		e->mode = st->st_mode;
 }
 
 /* Adds what is missing of the file to @wanted. */
@@ -219,6 +236,8 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 	hearth_item(r, '>', b, e, exists ? &st : NULL);
 	if (r->is_dry)
 		return 0;
+	if (exists)
+		keep_mode(r, e, &st);
 	if (!e->size)
 		return plan_empty_file(r, b, e);
 	atomic_store(&e->state, HEARTH_FILE_WANTED);
@@ -244,18 +263,22 @@ static bool is_same_special(const struct hearth_entry *e, const struct stat *st)
 }
 
 static int make_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
-		      struct hearth_entry *e)
+		      struct hearth_entry *e, bool is_same)
 {
 	const char *name = hearth_receiver_name(r, b, e);
 	int ret;
 
 	if (r->is_dry)
 		return 0;
-	if (e->kind == HEARTH_ENTRY_SYMLINK)
+	if (is_same)
+		ret = hearth_place_by_name(r, dir_fd, name, e, false);
+	else if (e->kind == HEARTH_ENTRY_SYMLINK)
 		ret = hearth_place_symlink(r, dir_fd, name, hearth_entry_target(b, e), e);
 	else
 		ret = hearth_place_special(r, dir_fd, name, e);
-	return ret ? refuse(r, b, e, "cannot be made", ret) : 0;
+	return ret ? refuse(r, b, e, is_same ? "its attributes cannot be set" : "cannot be made",
+			    ret)
+		   : 0;
 }
 
 static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
@@ -279,7 +302,7 @@ static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch
 	if (is_same && hearth_compare_attributes(r, -1, b, e, &st))
 		return 0;
 	hearth_item(r, is_same ? '.' : 'c', b, e, exists ? &st : NULL);
-	return make_other(r, dir_fd, b, e);
+	return make_other(r, dir_fd, b, e, is_same);
 }
 
 /* The one file goes to a pipe; no directory is looked at. */
@@ -350,6 +373,9 @@ static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct 
 		return hearth_plan_root(r, b, e);
 	case HEARTH_ENTRY_DIR:
 		return plan_directory(r, b, e);
+	case HEARTH_ENTRY_PRESENT:
+		atomic_store(&e->state, HEARTH_FILE_DONE);
+		return 0;
 	default:
 		return plan_in_directory(r, b, e, wanted);
 	}

@@ -312,6 +312,7 @@ static void receiver_init(struct hearth_receiver *r)
 {
 	r->root_fd = -1;
 	r->link_fd = -1;
+	r->backup_fd = -1;
 	r->stream_size = HEARTH_UNLIMITED;
 	r->is_dry = r->job->opt.flags & HEARTH_DRY_RUN;
 	r->umask = get_umask();
@@ -338,6 +339,7 @@ static void receiver_exit(struct hearth_receiver *r)
 	hearth_dirs_exit(&r->dirs);
 	hearth_close(&r->root_fd);
 	hearth_close(&r->link_fd);
+	hearth_close(&r->backup_fd);
 	hearth_seen_exit(&r->seen);
 	hearth_links_exit(r);
 	free(r->rename_to);

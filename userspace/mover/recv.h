@@ -9,6 +9,7 @@
  *   store.c  verifies blocks and writes them to files        (storage side)
  *   part.c   files that arrive in several blocks: temporary file and journal
  *   place.c  attributes, and the rename that makes a file appear
+ *   backup.c what is replaced or deleted, kept
  *   links.c  hard links, once their files are whole
  *   delete.c what the source does not have, once all is stored
  */
@@ -75,6 +76,7 @@ struct hearth_receiver {
 	int root_fd;
 	char *rename_to; /* the one file's own name there, or NULL */
 	int link_fd; /* --link-dest, or -1 */
+	int backup_fd; /* --backup-dir, or -1 */
 	bool is_eager;
 	bool is_dry; /* --dry-run */
 	bool is_root_virtual; /* dry run: there is no destination yet */
@@ -187,7 +189,8 @@ void hearth_parts_exit(struct hearth_receiver *r);
 /* place.c; all return 0 or -errno */
 void hearth_place_work_name(const struct hearth_receiver *r, char buf[HEARTH_TEMP_NAME_BYTES],
 			    const char *name);
-int hearth_place_rename(struct hearth_receiver *r, int dir_fd, const char *temp, const char *name);
+int hearth_place_rename(struct hearth_receiver *r, uint32_t dir, int dir_fd, const char *temp,
+			const char *name);
 int hearth_place_create(struct hearth_receiver *r, int dir_fd, const char *temp,
 			const struct hearth_entry *e);
 int hearth_place_finish(struct hearth_receiver *r, int dir_fd, int fd, const char *name,
@@ -196,6 +199,8 @@ int hearth_place_whole(struct hearth_receiver *r, const struct hearth_batch *b,
 		       const struct hearth_entry *e, const void *data);
 int hearth_place_attributes(struct hearth_receiver *r, int fd, const struct hearth_entry *e,
 			    const void *attrs, bool is_new);
+int hearth_place_by_name(struct hearth_receiver *r, int dir_fd, const char *name,
+			 const struct hearth_entry *e, bool is_new);
 int hearth_place_symlink(struct hearth_receiver *r, int dir_fd, const char *name,
 			 const char *target, const struct hearth_entry *e);
 int hearth_place_special(struct hearth_receiver *r, int dir_fd, const char *name,

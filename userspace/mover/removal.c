@@ -53,7 +53,8 @@ int hearth_removal_add(struct hearth_removal *r, const struct hearth_job *job,
 	int ret;
 
 	if (!(job->opt.flags & HEARTH_REMOVE_SOURCE) || job->opt.flags & HEARTH_DRY_RUN ||
-	    e->kind == HEARTH_ENTRY_ROOT || e->kind == HEARTH_ENTRY_DIR)
+	    e->kind == HEARTH_ENTRY_ROOT || e->kind == HEARTH_ENTRY_DIR ||
+	    e->kind == HEARTH_ENTRY_PRESENT)
 		return 0;
 	one.name = strdup(name);
 	if (!one.name)

@@ -68,6 +68,7 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	hearth_put_u64(w, o->max_delete);
 	put_text(w, o->chmod);
 	put_text(w, o->suffix);
+	put_text(w, o->backup_dir);
 	put_text(w, o->link_dest);
 }
 
@@ -90,6 +91,8 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 	ret = get_text(r, &o->chmod);
 	if (!ret)
 		ret = get_text(r, &o->suffix);
+	if (!ret)
+		ret = get_text(r, &o->backup_dir);
 	if (!ret)
 		ret = get_text(r, &o->link_dest);
 	return ret;
@@ -235,9 +238,11 @@ void hearth_hello_exit(struct hearth_hello *h)
 	h->peer_host = NULL;
 	free(h->opt.chmod);
 	free(h->opt.suffix);
+	free(h->opt.backup_dir);
 	free(h->opt.link_dest);
 	h->opt.chmod = NULL;
 	h->opt.suffix = NULL;
+	h->opt.backup_dir = NULL;
 	h->opt.link_dest = NULL;
 	OPENSSL_cleanse(h->key, sizeof(h->key));
 	h->paths = NULL;

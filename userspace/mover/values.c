@@ -65,7 +65,7 @@ static bool take_rule(struct hearth_command *cmd, bool is_include, const char *t
 	case 0:
 		return true;
 	case -EINVAL:
-		return hearth_complain("--%s=%s: give a pattern, without \"***\"", option, text);
+		return hearth_complain("--%s=%s: give a pattern", option, text);
 	default:
 		return hearth_complain("--%s=%s: too long, or more than %d rules", option, text,
 				       HEARTH_MAX_RULES);
@@ -205,8 +205,31 @@ static bool take_ports(struct hearth_command *cmd, const char *text)
 	return true;
 }
 
+/* Where the text of an option goes that is taken as it is; NULL: the option is none of these. */
+static char **place_of_text(struct hearth_command *cmd, int which)
+{
+	switch (which) {
+	case OPT_RSH:
+		return &cmd->rsh;
+	case OPT_HEARTHD_PATH:
+		return &cmd->hearthd_path;
+	case OPT_FILES_FROM:
+		return &hearth_given.files_from;
+	case OPT_LINK_DEST:
+		return &cmd->opt.link_dest;
+	case OPT_BACKUP_DIR:
+		cmd->opt.flags |= HEARTH_BACKUP;
+		return &cmd->opt.backup_dir;
+	case OPT_KEY_FILE:
+		return &cmd->key_file;
+	default:
+		return NULL;
+	}
+}
+
 bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 {
+	char **place = place_of_text(cmd, which);
 	static const char *const fsyncs[] = { "none", "file", "end" };
 	static const char *const integrities[] = { "end", "link" };
 	static const char *const paths[] = { "auto", "direct", "ssh" };
@@ -216,13 +239,10 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	int choice = 0;
 	bool is_ok = true;
 
+	if (place)
+		return *text ? take_text(place, text)
+			     : hearth_complain("an option was given an empty value");
 	switch (which) {
-	case OPT_RSH:
-		is_ok = take_text(&cmd->rsh, text);
-		break;
-	case OPT_HEARTHD_PATH:
-		is_ok = take_text(&cmd->hearthd_path, text);
-		break;
 	case OPT_EXCLUDE:
 	case OPT_INCLUDE:
 		is_ok = take_rule(cmd, which == OPT_INCLUDE, text);
@@ -232,16 +252,12 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	case OPT_EXCLUDE_FROM:
 	case OPT_INCLUDE_FROM:
 		return take_rules(cmd, which == OPT_INCLUDE_FROM, text);
-	case OPT_FILES_FROM:
-		return take_text(&hearth_given.files_from, text);
 	case OPT_CHMOD:
 		return take_chmod(cmd, text);
 	case OPT_CHOWN:
 		return take_chown(cmd, text);
 	case OPT_SUFFIX:
 		return take_suffix(cmd, text);
-	case OPT_LINK_DEST:
-		return take_text(&cmd->opt.link_dest, text);
 	case OPT_BWLIMIT:
 		return take_rate(cmd, text);
 	case OPT_MAX_DELETE:
@@ -252,8 +268,6 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		is_ok = take_count("compress-level", text, HEARTH_MAX_COMPRESS_LEVEL, &number);
 		cmd->opt.compress_level = (uint8_t)number;
 		return is_ok;
-	case OPT_KEY_FILE:
-		return take_text(&cmd->key_file, text);
 	case OPT_SEAL:
 		choice = choose("seal", text, seals, HEARTH_NR_SEALS);
 		cmd->opt.seal = (uint8_t)choice;
