@@ -81,6 +81,12 @@ static int take_global(struct parser *p, const char *key, const char *value)
 
 	if (!strcmp(key, "keys"))
 		return take_text(&p->config->keys, value);
+	if (!strcmp(key, "certificate"))
+		return take_text(&p->config->certs.cert, value);
+	if (!strcmp(key, "certificate-key"))
+		return take_text(&p->config->certs.key, value);
+	if (!strcmp(key, "client-ca"))
+		return take_text(&p->config->certs.ca, value);
 	if (!strcmp(key, "third-party"))
 		return take_bool(p, value, &p->config->may_connect);
 	if (!strcmp(key, "data-ports"))
@@ -188,8 +194,11 @@ static int check(struct parser *p)
 	struct hearth_config *c = p->config;
 
 	p->line = 0;
-	if (!c->keys)
-		return refuse(p, "say where the keys are", "keys");
+	if (!c->keys && !c->certs.cert)
+		return refuse(p, "say where the keys are, or give a certificate", "keys");
+	if (!c->certs.cert != !c->certs.key || !c->certs.cert != !c->certs.ca)
+		return refuse(p, "certificate, certificate-key and client-ca belong together",
+			      "certificate");
 	if (!c->nr_modules)
 		return refuse(p, "there is no [module]", p->path);
 	for (uint32_t i = 0; i < c->nr_modules; i++) {
@@ -238,6 +247,7 @@ void hearth_config_exit(struct hearth_config *c)
 	}
 	free(c->modules);
 	free(c->keys);
+	hearth_certs_exit(&c->certs);
 	memset(c, 0, sizeof(*c));
 }
 

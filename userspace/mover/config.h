@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "certs.h"
+
 #define HEARTH_DEFAULT_PORT 7350
 #define HEARTH_MAX_MODULES 256
 
@@ -26,7 +28,8 @@ struct hearth_config {
 	uint16_t data_high;
 	uint32_t max_connections;
 	uint64_t memory_bytes; /* the most that a connection's blocks may take */
-	char *keys;
+	char *keys; /* either this or certificates, or both */
+	struct hearth_certs certs;
 	bool may_connect; /* to another server, for a copy between the two */
 	uint32_t nr_modules;
 	struct hearth_module *modules;

@@ -165,11 +165,15 @@ static int serve(const struct daemon *d, int fd)
 	struct guest g = { .daemon = d, .tls = &tls, .base_fd = -1 };
 	const struct hearth_admission admission = { admit, &g };
 	enum hearth_exit code;
-	int err = hearth_tls_accept(&tls, fd, &d->keys, HANDSHAKE_SECONDS);
+	/* Read anew for each connection: a certificate that was renewed counts at once. */
+	const struct hearth_identity identity = {
+		.keys = &d->keys,
+		.certs = d->config.certs.cert ? &d->config.certs : NULL,
+	};
+	char why[512];
 
-	if (err) {
-		tell("", "a connection was not admitted",
-		     err == -EACCES ? "no known key" : strerror(-err));
+	if (hearth_tls_accept(&tls, fd, &identity, HANDSHAKE_SECONDS, why, sizeof(why))) {
+		tell("", "a connection was not admitted", why);
 		return HEARTH_EXIT_CONNECT;
 	}
 	code = hearth_serve(tls.fd, tls.fd, &admission);
@@ -255,6 +259,15 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* Keys, and certificates that can be used. 0, or -errno with what is wrong in @text. */
+static int load_identity(struct daemon *d, char *text, size_t size)
+{
+	const struct hearth_config *c = &d->config;
+	int ret = c->keys ? hearth_keys_load(&d->keys, c->keys, text, size) : 0;
+
+	return ret || !c->certs.cert ? ret : hearth_certs_check(&c->certs, text, size);
+}
+
 enum hearth_exit hearth_daemon(const char *config_path)
 {
 	struct daemon d = { .listen_fd = -1, .signal_fd = -1 };
@@ -263,8 +276,9 @@ enum hearth_exit hearth_daemon(const char *config_path)
 	char text[512];
 
 	if (hearth_config_load(&d.config, config_path, text, sizeof(text)) ||
-	    hearth_keys_load(&d.keys, d.config.keys, text, sizeof(text))) {
+	    load_identity(&d, text, sizeof(text))) {
 		tell("", text, "");
+		hearth_keys_exit(&d.keys);
 		hearth_config_exit(&d.config);
 		return HEARTH_EXIT_USAGE;
 	}

@@ -32,8 +32,15 @@ static void fail_start(struct hearth_far *f, int err)
 	if (err == -ECANCELED)
 		return;
 	if (*f->data_host) {
-		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT, "%s: the daemon hung up: %s", f->host,
-				strerror(-err));
+		const char *refusal = hearth_tls_refusal(&f->tls);
+
+		if (refusal)
+			hearth_job_fail(f->job, HEARTH_EXIT_CONNECT,
+					"%s: the daemon does not accept our certificate: %s",
+					f->host, refusal);
+		else
+			hearth_job_fail(f->job, HEARTH_EXIT_CONNECT, "%s: the daemon hung up: %s",
+					f->host, strerror(-err));
 		return;
 	}
 	if (err == -EPROTO) {
@@ -133,20 +140,52 @@ static int load_keys(struct hearth_far *f, struct hearth_keys *keys)
 	return ret;
 }
 
+static int check_certs(struct hearth_far *f)
+{
+	char text[512] = "out of memory";
+	int ret = hearth_certs_check(&f->cmd->certs, text, sizeof(text));
+
+	if (ret)
+		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT, "%s", text);
+	return ret;
+}
+
+/* The handshake, on a connection that it takes over. 0 or -errno, the job having failed. */
+static int shake_hands(struct hearth_far *f, int fd, const struct hearth_secret *secret)
+{
+	const struct hearth_command *cmd = f->cmd;
+	struct hearth_identity id = {
+		.secret = secret,
+		.certs = secret ? NULL : &cmd->certs,
+		.peer_name = cmd->peer_name ? cmd->peer_name : f->data_host,
+	};
+	char text[512];
+	int ret = hearth_tls_connect(&f->tls, fd, &id, HEARTH_CONNECT_SECONDS, text, sizeof(text));
+
+	if (ret && secret)
+		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT,
+				"%s: %s and the daemon do not have the same key: %s", f->host,
+				secret->user, text);
+	else if (ret)
+		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT, "%s: %s", f->host, text);
+	return ret;
+}
+
 /* Connects and proves both sides to each other. 0 or -errno, the job having failed. */
 static int reach_daemon(struct hearth_far *f)
 {
 	char user[HEARTH_USER_MAX + 1];
 	uint16_t port = split_url(f, user, sizeof(user));
-	const struct hearth_secret *secret;
+	const struct hearth_secret *secret = NULL;
 	struct hearth_keys keys = { 0 };
-	int ret = load_keys(f, &keys), fd;
+	int ret = f->cmd->certs.cert ? check_certs(f) : load_keys(f, &keys), fd;
 
 	if (ret)
 		return ret;
-	secret = hearth_keys_find(&keys, user, strlen(user));
+	if (!f->cmd->certs.cert)
+		secret = hearth_keys_find(&keys, user, strlen(user));
 	fd = port ? hearth_connect(f->data_host, port, HEARTH_CONNECT_SECONDS) : -EINVAL;
-	if (!secret) {
+	if (!secret && !f->cmd->certs.cert) {
 		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT, "%s: there is no key for \"%s\"",
 				f->host, user);
 		ret = -ENOKEY;
@@ -156,11 +195,7 @@ static int reach_daemon(struct hearth_far *f)
 				f->host, strerror(-fd));
 		ret = fd;
 	} else {
-		ret = hearth_tls_connect(&f->tls, fd, secret, HEARTH_CONNECT_SECONDS);
-		if (ret)
-			hearth_job_fail(f->job, HEARTH_EXIT_CONNECT,
-					"%s: %s and the daemon do not have the same key: %s",
-					f->host, secret->user, strerror(-ret));
+		ret = shake_hands(f, fd, secret);
 	}
 	hearth_keys_exit(&keys);
 	return ret;

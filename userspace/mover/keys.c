@@ -12,7 +12,7 @@
 
 #define SECRET_HEX (2 * HEARTH_SECRET_BYTES)
 
-static bool user_is_valid(const char *user)
+bool hearth_user_is_valid(const char *user)
 {
 	size_t len = strlen(user);
 
@@ -41,7 +41,7 @@ static bool parse_line(const char *line, struct hearth_secret *ret)
 	ret->user[len] = '\0';
 	for (size_t i = 0; i < HEARTH_SECRET_BYTES; i++)
 		ret->bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-	return user_is_valid(ret->user);
+	return hearth_user_is_valid(ret->user);
 }
 
 static int load_lines(struct hearth_keys *k, FILE *f, const char *path, char *text, size_t size)
@@ -117,7 +117,7 @@ const struct hearth_secret *hearth_keys_find(const struct hearth_keys *k, const 
 int hearth_keys_generate(const char *user, char *line, size_t size)
 {
 	uint8_t bytes[HEARTH_SECRET_BYTES];
-	int ret = user_is_valid(user) ? hearth_random_bytes(bytes, sizeof(bytes)) : -EINVAL, at;
+	int ret = hearth_user_is_valid(user) ? hearth_random_bytes(bytes, sizeof(bytes)) : -EINVAL, at;
 
 	if (ret)
 		return ret;

@@ -23,6 +23,9 @@ struct hearth_keys {
 	struct hearth_secret *v;
 };
 
+/* Letters, digits, ".", "_" and "-". */
+bool hearth_user_is_valid(const char *user);
+
 /* 0, or -errno with what is wrong in @text. */
 int hearth_keys_load(struct hearth_keys *k, const char *path, char *text, size_t size);
 void hearth_keys_exit(struct hearth_keys *k);

@@ -68,6 +68,10 @@ static const struct poptOption table[] = {
 	{ "compress-level", 0, POPT_ARG_STRING, NULL, OPT_COMPRESS_LEVEL, NULL, NULL },
 	{ "seal", 0, POPT_ARG_STRING, NULL, OPT_SEAL, NULL, NULL },
 	{ "key-file", 0, POPT_ARG_STRING, NULL, OPT_KEY_FILE, NULL, NULL },
+	{ "cert", 0, POPT_ARG_STRING, NULL, OPT_CERT, NULL, NULL },
+	{ "cert-key", 0, POPT_ARG_STRING, NULL, OPT_CERT_KEY, NULL, NULL },
+	{ "ca", 0, POPT_ARG_STRING, NULL, OPT_CA, NULL, NULL },
+	{ "peer-name", 0, POPT_ARG_STRING, NULL, OPT_PEER_NAME, NULL, NULL },
 	{ "filter", 'f', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL },
 	{ "exclude-from", 0, POPT_ARG_STRING, NULL, OPT_EXCLUDE_FROM, NULL, NULL },
 	{ "include-from", 0, POPT_ARG_STRING, NULL, OPT_INCLUDE_FROM, NULL, NULL },
@@ -214,6 +218,20 @@ static bool check_pipe(struct hearth_command *cmd)
 	return true;
 }
 
+static bool check_certs(const struct hearth_command *cmd)
+{
+	const struct hearth_certs *c = &cmd->certs;
+
+	if (!c->cert != !c->key)
+		return hearth_complain("--cert and --cert-key belong together");
+	if (!c->cert && (c->ca || cmd->peer_name))
+		return hearth_complain("--ca and --peer-name need --cert: a daemon that is known by "
+				       "its certificate wants to see one");
+	if (c->cert && cmd->key_file)
+		return hearth_complain("--cert and --key-file are two ways to the same end");
+	return true;
+}
+
 /* With a daemon there is no ssh to fall back on, and nothing goes out in the open unasked. */
 static bool check_daemon(struct hearth_command *cmd)
 {
@@ -241,7 +259,7 @@ static bool check(struct hearth_command *cmd)
 				       "it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
-	if (!check_pipe(cmd) || !check_daemon(cmd))
+	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;
@@ -288,4 +306,6 @@ void hearth_command_exit(struct hearth_command *cmd)
 	free(cmd->rsh);
 	free(cmd->hearthd_path);
 	free(cmd->key_file);
+	free(cmd->peer_name);
+	hearth_certs_exit(&cmd->certs);
 }

@@ -6,6 +6,7 @@
 #include <hearth/mover.h>
 #include <string.h>
 
+#include "certs.h"
 #include "filter.h"
 
 #define HEARTH_URL "hearth://"
@@ -51,6 +52,8 @@ struct hearth_command {
 	char *rsh;
 	char *hearthd_path;
 	char *key_file; /* for daemons; NULL: the usual place */
+	struct hearth_certs certs; /* for daemons, instead of a key */
+	char *peer_name; /* that the daemon's certificate has; NULL: the host's */
 	uint32_t nr_sources;
 	char **sources; /* paths at the source end */
 	char *source_host; /* NULL: here */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The control channel of a daemon: TLS 1.3 with a pre-shared key. */
+/* The control channel of a daemon: TLS 1.3 with a pre-shared key or certificates. */
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -16,6 +17,7 @@
 #define CIPHER "TLS_AES_256_GCM_SHA384"
 #define EXPORT_LABEL "EXPORTER-hearth-streams"
 #define BUFFER_BYTES 16384
+#define LINGER_SECONDS 2
 
 static const unsigned char cipher_id[] = { 0x13, 0x02 };
 
@@ -36,26 +38,43 @@ static int use_key(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t 
 		   SSL_SESSION **ret)
 {
 	const struct hearth_tls *t = SSL_get_app_data(ssl);
-	const struct hearth_secret *secret = t->secret;
+	const struct hearth_secret *secret = t->identity->secret;
 
 	(void)md;
+	*ret = NULL;
+	if (!secret)
+		return 1;
 	*ret = session_of(ssl, secret);
 	*id = (const unsigned char *)secret->user;
 	*id_len = strlen(secret->user);
 	return !!*ret;
 }
 
-/* Who is unknown gets no session, and the handshake fails for want of a certificate. */
+/* Who is unknown gets no session, and has to show a certificate. */
 static int find_key(SSL *ssl, const unsigned char *id, size_t len, SSL_SESSION **ret)
 {
 	struct hearth_tls *t = SSL_get_app_data(ssl);
 	const struct hearth_secret *secret =
-		len ? hearth_keys_find(t->keys, (const char *)id, len) : NULL;
+		len && t->identity->keys ?
+			hearth_keys_find(t->identity->keys, (const char *)id, len) :
+			NULL;
 
 	*ret = secret ? session_of(ssl, secret) : NULL;
 	if (*ret)
 		memcpy(t->user, secret->user, sizeof(t->user));
 	return 1;
+}
+
+/* Passes OpenSSL's judgement on, with its reason. */
+static int judge(int is_accepted, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct hearth_tls *t = SSL_get_app_data(ssl);
+
+	if (!is_accepted && t->why)
+		hearth_certs_explain(X509_STORE_CTX_get0_cert(store),
+				     X509_STORE_CTX_get_error(store), t->why, t->why_size);
+	return is_accepted;
 }
 
 static SSL_CTX *make_context(void)
@@ -68,8 +87,10 @@ static SSL_CTX *make_context(void)
 	SSL_CTX_set_ciphersuites(ctx, CIPHER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);
-	/* A server that shows a certificate instead of knowing the key is refused. */
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_recv_max_early_data(ctx, 0);
+	/* Whose certificate was not asked for, or who has none instead of a key, is refused. */
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, judge);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return ctx;
 }
@@ -215,37 +236,117 @@ static void drop(struct hearth_tls *t)
 	OPENSSL_cleanse(t->exported, sizeof(t->exported));
 }
 
-static int begin(struct hearth_tls *t, int fd, int timeout_s)
+/* What the other side says before it hangs up. */
+static void note_alert(const SSL *ssl, int where, int value)
+{
+	struct hearth_tls *t = SSL_get_app_data(ssl);
+
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL)
+		t->alert = value & 0xff;
+}
+
+const char *hearth_tls_refusal(const struct hearth_tls *t)
+{
+	int alert = t->alert;
+
+	return alert ? SSL_alert_desc_string_long(alert) : NULL;
+}
+
+static int begin(struct hearth_tls *t, int fd, const struct hearth_identity *identity,
+		 int timeout_s, char *text, size_t size)
 {
 	SSL_CTX *ctx = make_context();
+	int ret = ctx ? 0 : -ENOMEM;
 
 	memset(t, 0, sizeof(*t));
 	t->net_fd = fd;
 	t->inner_fd = -1;
 	t->fd = -1;
+	t->identity = identity;
+	t->why = text;
+	t->why_size = size;
 	set_timeout(fd, timeout_s);
-	if (ctx) {
+	snprintf(text, size, "out of memory");
+	if (!ret && identity->certs)
+		ret = hearth_certs_use(ctx, identity->certs, text, size);
+	if (!ret) {
 		SSL_CTX_set_psk_use_session_callback(ctx, use_key);
 		SSL_CTX_set_psk_find_session_callback(ctx, find_key);
+		SSL_CTX_set_info_callback(ctx, note_alert);
 		t->ssl = SSL_new(ctx);
 	}
 	SSL_CTX_free(ctx);
-	if (t->ssl && SSL_set_app_data(t->ssl, t) && SSL_set_fd(t->ssl, fd))
+	if (t->ssl && SSL_set_app_data(t->ssl, t) && SSL_set_fd(t->ssl, fd)) {
+		*text = '\0';
 		return 0;
+	}
 	drop(t);
-	return -ENOMEM;
+	return ret ? ret : -ENOMEM;
 }
 
-/* @ret: what SSL_connect() or SSL_accept() said. Only a handshake with the key counts. */
-static int complete(struct hearth_tls *t, int ret)
+/* Whether the handshake said who the other side is: it has the key, or a certificate. */
+static int check_peer(struct hearth_tls *t)
+{
+	if (SSL_session_reused(t->ssl))
+		return 0;
+	if (!t->identity->certs || t->identity->secret)
+		return -EACCES;
+	if (SSL_is_server(t->ssl))
+		return hearth_certs_user(t->ssl, t->user, sizeof(t->user));
+	return SSL_get0_peer_certificate(t->ssl) && SSL_get_verify_result(t->ssl) == X509_V_OK ?
+		       0 :
+		       -EACCES;
+}
+
+static void explain(const struct hearth_tls *t, int err, char *text, size_t size)
+{
+	const char *alert = hearth_tls_refusal(t);
+
+	if (*text)
+		return;
+	if (err == -EACCES && t->user[0])
+		snprintf(text, size, "the common name \"%s\" is no user's name", t->user);
+	else if (err != -EACCES)
+		snprintf(text, size, "the handshake broke off: %s", strerror(-err));
+	else if (SSL_is_server(t->ssl))
+		snprintf(text, size, "no known key%s",
+			 t->identity->certs ? " and no certificate" : "");
+	else
+		snprintf(text, size, "it does not know us%s%s", alert ? ": " : "",
+			 alert ? alert : "");
+}
+
+/* What was said against the other side would be lost if it were still sending when we hang up. */
+static void let_hear(int fd)
+{
+	char rest[4096];
+
+	shutdown(fd, SHUT_WR);
+	set_timeout(fd, LINGER_SECONDS);
+	for (int i = 0; i < 16 && read(fd, rest, sizeof(rest)) > 0; i++)
+		;
+}
+
+/* @ret: what SSL_connect() or SSL_accept() said. */
+static int complete(struct hearth_tls *t, int ret, char *text, size_t size)
 {
 	bool is_lost = ret != 1 && SSL_get_error(t->ssl, ret) != SSL_ERROR_SSL;
 	int err = is_lost ? -ECONNRESET : -EACCES;
 
 	ERR_clear_error();
-	if (ret == 1 && SSL_session_reused(t->ssl) &&
-	    SSL_export_keying_material(t->ssl, t->exported, sizeof(t->exported), EXPORT_LABEL,
-				       strlen(EXPORT_LABEL), NULL, 0, 0) == 1) {
+	if (ret == 1)
+		err = check_peer(t);
+	else if (SSL_is_server(t->ssl))
+		let_hear(t->net_fd);
+	if (!err && SSL_export_keying_material(t->ssl, t->exported, sizeof(t->exported),
+					       EXPORT_LABEL, strlen(EXPORT_LABEL), NULL, 0,
+					       0) != 1)
+		err = -EIO;
+	if (err)
+		explain(t, err, text, size);
+	t->identity = NULL;
+	t->why = NULL;
+	if (!err) {
 		set_timeout(t->net_fd, 0);
 		err = start_relay(t);
 	}
@@ -254,26 +355,31 @@ static int complete(struct hearth_tls *t, int ret)
 	return err;
 }
 
-int hearth_tls_connect(struct hearth_tls *t, int fd, const struct hearth_secret *secret,
-		       int timeout_s)
+int hearth_tls_connect(struct hearth_tls *t, int fd, const struct hearth_identity *identity,
+		       int timeout_s, char *text, size_t size)
 {
-	int ret = begin(t, fd, timeout_s);
+	int ret = begin(t, fd, identity, timeout_s, text, size);
 
 	if (ret)
 		return ret;
-	t->secret = secret;
-	return complete(t, SSL_connect(t->ssl));
+	if (!identity->secret && hearth_certs_expect(t->ssl, identity->peer_name)) {
+		snprintf(text, size, "%s: no name that a certificate can have",
+			 identity->peer_name);
+		drop(t);
+		return -EINVAL;
+	}
+	return complete(t, SSL_connect(t->ssl), text, size);
 }
 
-int hearth_tls_accept(struct hearth_tls *t, int fd, const struct hearth_keys *keys, int timeout_s)
+int hearth_tls_accept(struct hearth_tls *t, int fd, const struct hearth_identity *identity,
+		      int timeout_s, char *text, size_t size)
 {
-	int ret = begin(t, fd, timeout_s);
+	int ret = begin(t, fd, identity, timeout_s, text, size);
 
 	if (ret)
 		return ret;
-	t->keys = keys;
 	SSL_set_session_id_context(t->ssl, (const unsigned char *)"hearth", 6);
-	return complete(t, SSL_accept(t->ssl));
+	return complete(t, SSL_accept(t->ssl), text, size);
 }
 
 void hearth_tls_close(struct hearth_tls *t)

@@ -222,6 +222,14 @@ static char **place_of_text(struct hearth_command *cmd, int which)
 		return &cmd->opt.backup_dir;
 	case OPT_KEY_FILE:
 		return &cmd->key_file;
+	case OPT_CERT:
+		return &cmd->certs.cert;
+	case OPT_CERT_KEY:
+		return &cmd->certs.key;
+	case OPT_CA:
+		return &cmd->certs.ca;
+	case OPT_PEER_NAME:
+		return &cmd->peer_name;
 	default:
 		return NULL;
 	}
