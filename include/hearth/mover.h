@@ -71,7 +71,8 @@ enum hearth_flag {
 	HEARTH_REMOVE_SOURCE = 1u << 27,
 	HEARTH_COPY_LINKS = 1u << 28,
 	HEARTH_RELATIVE = 1u << 29,
-	HEARTH_ALL_FLAGS = (1u << 30) - 1,
+	HEARTH_APPEND_VERIFY = 1u << 30, /* what is there of a shorter file is compared and kept */
+	HEARTH_ALL_FLAGS = (1u << 31) - 1,
 };
 
 enum hearth_fsync {

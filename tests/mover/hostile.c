@@ -171,13 +171,13 @@ static void be_receiver(void)
 		;
 	if (is("want-beyond")) {
 		hearth_ranges_add(&far_off, 1ull << 40, (1ull << 40) + 100);
-		hearth_control_send_want(&c, 0, &far_off);
+		hearth_control_send_want(&c, HEARTH_FRAME_WANT, 0, &far_off);
 		hearth_ranges_exit(&far_off);
 	} else if (is("want-unknown")) {
-		hearth_control_send_want(&c, 77, &far_off);
+		hearth_control_send_want(&c, HEARTH_FRAME_WANT, 77, &far_off);
 	} else if (is("want-twice")) {
-		hearth_control_send_want(&c, 0, &far_off);
-		hearth_control_send_want(&c, 0, &far_off);
+		hearth_control_send_want(&c, HEARTH_FRAME_WANT, 0, &far_off);
+		hearth_control_send_want(&c, HEARTH_FRAME_WANT, 0, &far_off);
 	} else if (is("ack-unsent") || is("eager-ack")) {
 		hearth_control_send_seqs(&c, HEARTH_FRAME_ACK, &seq, 1);
 	} else if (is("keep-unasked")) {

@@ -26,7 +26,7 @@ bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uin
 {
 	struct hearth_segment *last = b->nr_segs ? &b->segs[b->nr_segs - 1] : NULL;
 
-	if (last && last->kind == kind && last->voff + last->len == voff) {
+	if (last && last->kind == kind && kind != HEARTH_SEGMENT_SUM && last->voff + last->len == voff) {
 		last->len += len;
 		return true;
 	}
@@ -123,10 +123,11 @@ int hearth_block_parse_table(struct hearth_block *b)
 		word = hearth_get_u64(&r);
 		s->len = word & (HEARTH_SEGMENT_MAX_BYTES - 1);
 		s->kind = (enum hearth_segment_kind)(word >> KIND_SHIFT);
-		if (s->kind > HEARTH_SEGMENT_FAULT || !s->len || s->voff > INT64_MAX - s->len)
+		if (s->kind > HEARTH_SEGMENT_SUM || !s->len || s->voff > INT64_MAX - s->len)
 			return -EPROTO;
-		if (s->kind == HEARTH_SEGMENT_DATA)
-			payload += s->len;
+		if (s->kind == HEARTH_SEGMENT_SUM && s->len > HEARTH_BLOCK_MAX_PAYLOAD)
+			return -EPROTO;
+		payload += hearth_segment_payload(s);
 		if (payload > b->len)
 			return -EPROTO;
 	}

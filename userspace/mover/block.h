@@ -15,7 +15,9 @@
  *   trailer  XXH3-128 of the payload, seeded with XXH3-64 of header and table
  *
  * A *hole* segment stands for zeros and a *fault* segment for bytes that could
- * not be read; neither has payload. All integers are little-endian.
+ * not be read; neither has payload. The payload of a *sum* segment is the XXH3-128
+ * of bytes that the receiver may have already; if it does not, it answers NAK and
+ * gets them as data. All integers are little-endian.
  *
  * A stream may carry the payload packed by zstd; packed_bytes is its length then.
  * Flag and length are taken out again on arrival: the checksum is that of the
@@ -48,13 +50,24 @@ enum hearth_segment_kind {
 	HEARTH_SEGMENT_DATA,
 	HEARTH_SEGMENT_HOLE,
 	HEARTH_SEGMENT_FAULT,
+	HEARTH_SEGMENT_SUM, /* of one file */
 };
+
+#define HEARTH_SEGMENT_SUM_BYTES 16
 
 struct hearth_segment {
 	uint64_t voff;
 	uint64_t len;
 	enum hearth_segment_kind kind;
 };
+
+/* Bytes of the payload that belong to a segment. */
+static inline uint64_t hearth_segment_payload(const struct hearth_segment *s)
+{
+	if (s->kind == HEARTH_SEGMENT_SUM)
+		return HEARTH_SEGMENT_SUM_BYTES;
+	return s->kind == HEARTH_SEGMENT_DATA ? s->len : 0;
+}
 
 struct hearth_pool;
 

@@ -14,6 +14,7 @@
  *   INDEX     sender -> receiver a batch, see index.h
  *   INDEX_END sender -> receiver u64 number of batches, u8 flags (1: the scan met errors)
  *   WANT      receiver -> sender a batch's number, its wanted ranges
+ *   CHECK     receiver -> sender the same before it: ranges to be sent as sums, see block.h
  *   ACK       receiver -> sender sequence numbers of stored blocks
  *   NAK       receiver -> sender sequence numbers of damaged blocks, to be sent again
  *   DONE      receiver -> sender all is stored and in place
@@ -58,6 +59,7 @@ enum hearth_frame_type {
 	HEARTH_FRAME_KEEP,
 	HEARTH_FRAME_NAMES,
 	HEARTH_FRAME_SIZE,
+	HEARTH_FRAME_CHECK,
 };
 
 struct hearth_frame {
@@ -113,7 +115,8 @@ int hearth_control_send_seqs(struct hearth_control *c, enum hearth_frame_type ty
 int hearth_parse_seqs(const struct hearth_frame *f, uint64_t seqs[HEARTH_MAX_ACKS],
 		      uint32_t *ret_nr);
 
-int hearth_control_send_want(struct hearth_control *c, uint64_t batch,
+/* A WANT, or a CHECK. */
+int hearth_control_send_want(struct hearth_control *c, enum hearth_frame_type type, uint64_t batch,
 			     const struct hearth_ranges *wanted);
 int hearth_parse_want(const struct hearth_frame *f, uint64_t *ret_batch, struct hearth_ranges *ret);
 

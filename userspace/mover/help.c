@@ -31,7 +31,6 @@ static const char *const refused[] = {
 	"--copy-dest",
 	"--compare-dest",
 	"--append",
-	"--append-verify",
 	"--delete-before",
 	"--delete-during",
 	"--delete-delay",
@@ -67,7 +66,8 @@ void hearth_print_help(void)
 	     "  -b, --suffix=S, --backup-dir=DIR      keep what is replaced or deleted\n"
 	     "      --link-dest=DIR                   link what is the same there\n"
 	     "      --chmod=CHANGES, --chown=USER:GROUP, --remove-source-files\n"
-	     "      --inplace, --verify               write to the files themselves; read back what was written\n"
+	     "      --inplace, --append-verify        write to the files themselves; keep what is right of shorter ones\n"
+	     "      --verify                          read back what was written\n"
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"
 	     "      --data=auto|direct|ssh, --port=N[-M], --streams=N    data connections\n"
 	     "      --seal=none|mac|encrypt           blocks against attackers\n"

@@ -158,7 +158,7 @@ int hearth_parse_seqs(const struct hearth_frame *f, uint64_t seqs[HEARTH_MAX_ACK
 }
 
 /* Ranges ascend: each is the gap since the last one's end, and its length. */
-int hearth_control_send_want(struct hearth_control *c, uint64_t batch,
+int hearth_control_send_want(struct hearth_control *c, enum hearth_frame_type type, uint64_t batch,
 			     const struct hearth_ranges *wanted)
 {
 	size_t cap = 10 + wanted->nr * 20;
@@ -177,7 +177,7 @@ int hearth_control_send_want(struct hearth_control *c, uint64_t batch,
 	}
 	ret = w.len > HEARTH_FRAME_MAX_BYTES
 		      ? -EMSGSIZE
-		      : hearth_control_send(c, HEARTH_FRAME_WANT, buf, w.len);
+		      : hearth_control_send(c, type, buf, w.len);
 	free(buf);
 	return ret;
 }

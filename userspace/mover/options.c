@@ -50,6 +50,7 @@ static const struct poptOption table[] = {
 	{ "checksum", 'c', POPT_ARG_NONE, NULL, SETS(HEARTH_CHECKSUM), NULL, NULL },
 	{ "dry-run", 'n', POPT_ARG_NONE, NULL, SETS(HEARTH_DRY_RUN), NULL, NULL },
 	{ "inplace", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_INPLACE), NULL, NULL },
+	{ "append-verify", 0, POPT_ARG_NONE, NULL, OPT_APPEND_VERIFY, NULL, NULL },
 	{ "verify", 0, POPT_ARG_NONE, NULL, SETS(HEARTH_VERIFY), NULL, NULL },
 	{ "backup", 'b', POPT_ARG_NONE, NULL, SETS(HEARTH_BACKUP), NULL, NULL },
 	{ "suffix", 0, POPT_ARG_STRING, NULL, OPT_SUFFIX, NULL, NULL },
@@ -127,6 +128,8 @@ static void take_switch(struct hearth_command *cmd, int which)
 		cmd->opt.flags |= HEARTH_DELETE | HEARTH_DELETE_EXCLUDED;
 	else if (which == OPT_ACLS)
 		cmd->opt.flags |= HEARTH_ACLS | HEARTH_PERMS;
+	else if (which == OPT_APPEND_VERIFY)
+		cmd->opt.flags |= HEARTH_APPEND_VERIFY | HEARTH_INPLACE;
 	else if (which == OPT_COMPRESS)
 		cmd->opt.compress_level = DEFAULT_COMPRESS_LEVEL;
 	else if (which == OPT_ALWAYS_SO)

@@ -330,12 +330,14 @@ static int clear_range(int fd, uint64_t offset, uint64_t len)
 }
 
 static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t offset,
-		      uint64_t len, const void *data)
+		      uint64_t len, const void *data, bool is_there)
 {
 	int ret = p->fd < 0 ? open_part(r, p) : 0;
 
 	if (ret)
 		return ret;
+	if (is_there)
+		return record(r, p, offset, offset + len);
 	/* Different blocks of one file are written at the same time. */
 	pthread_mutex_unlock(&p->lock);
 	if (data)
@@ -349,7 +351,7 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 }
 
 int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
-		      uint64_t offset, uint64_t len, const void *data)
+		      uint64_t offset, uint64_t len, const void *data, bool is_there)
 {
 	struct hearth_part *p = get_part(r, b, e);
 	bool is_over_now = false;
@@ -359,7 +361,7 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 		return atomic_load(&e->state) == HEARTH_FILE_DONE ? 0 : -EMFILE;
 	pthread_mutex_lock(&p->lock);
 	if (!p->is_over) {
-		ret = write_part(r, p, offset, len, data);
+		ret = write_part(r, p, offset, len, data, is_there);
 		if (p->is_over) {
 			ret = 0;
 		} else if (ret) {
@@ -375,6 +377,23 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 	pthread_mutex_unlock(&p->lock);
 	put_part(r, p, is_over_now);
 	return 0;
+}
+
+bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
+		     uint64_t offset, uint64_t len, const uint8_t *sum)
+{
+	struct hearth_part *p = get_part(r, b, e);
+	bool has_it = true;
+
+	if (!p)
+		return true; /* over: nothing of it is needed any more */
+	pthread_mutex_lock(&p->lock);
+	if (!p->is_over)
+		has_it = (p->fd >= 0 || !open_part(r, p)) &&
+			 !hearth_verify_sum(p->fd, offset, len, sum);
+	pthread_mutex_unlock(&p->lock);
+	put_part(r, p, false);
+	return has_it;
 }
 
 void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)

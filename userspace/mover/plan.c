@@ -158,18 +158,38 @@ static void keep_mode(const struct hearth_receiver *r, struct hearth_entry *e,
 		e->mode = st->st_mode;
 }
 
-/* Adds what is missing of the file to @wanted. */
-static int want_file(struct hearth_receiver *r, int dir_fd, const char *name,
-		     const struct hearth_entry *e, struct hearth_ranges *wanted)
+/* What the receiver says of a batch. */
+struct answer {
+	struct hearth_ranges wanted;
+	struct hearth_ranges checked; /* --append-verify: may be there */
+};
+
+/* How much of a shorter file may be the beginning of the source's. */
+static uint64_t beginning(const struct hearth_receiver *r, const struct hearth_entry *e,
+			  const struct stat *st)
 {
-	struct hearth_ranges stored = { 0 };
+	if (!(r->job->opt.flags & HEARTH_APPEND_VERIFY) || e->extras & HEARTH_EXTRA_STREAM ||
+	    !st || !S_ISREG(st->st_mode) || (uint64_t)st->st_size >= e->size)
+		return 0;
+	return (uint64_t)st->st_size;
+}
+
+/* Adds what is missing of the file to the answer; @st: what is there, or NULL. */
+static int want_file(struct hearth_receiver *r, int dir_fd, const char *name,
+		     const struct hearth_entry *e, const struct stat *st, struct answer *answer)
+{
+	struct hearth_ranges stored = { 0 }, *wanted = &answer->wanted;
 	struct hearth_range gap;
 	uint64_t at = 0;
 	int ret = 0;
 
 	hearth_part_find_stored(r, dir_fd, name, e, &stored);
+	if (!stored.covered)
+		at = beginning(r, e, st);
+	if (at)
+		ret = hearth_ranges_add(&answer->checked, e->voff, e->voff + at);
 	/* Stored to the last byte but not yet in place: the last byte brings the rest about. */
-	if (stored.covered == e->size)
+	if (!ret && stored.covered == e->size)
 		ret = hearth_ranges_add(wanted, e->voff + e->size - 1, e->voff + e->size);
 	while (!ret && hearth_ranges_next_gap(&stored, at, e->size, &gap)) {
 		ret = hearth_ranges_add(wanted, e->voff + gap.start, e->voff + gap.end);
@@ -199,7 +219,7 @@ static void skip_file(struct hearth_receiver *r, const struct hearth_entry *e)
 }
 
 static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch *b,
-		     struct hearth_entry *e, struct hearth_ranges *wanted)
+		     struct hearth_entry *e, struct answer *answer)
 {
 	const char *name = hearth_receiver_name(r, b, e);
 	struct stat st;
@@ -244,7 +264,7 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 	b->left++;
 	if (r->is_eager)
 		return 0;
-	return want_file(r, dir_fd, name, e, wanted);
+	return want_file(r, dir_fd, name, e, exists ? &st : NULL, answer);
 }
 
 static bool is_same_symlink(int dir_fd, const char *name, const char *target)
@@ -319,7 +339,7 @@ static int plan_output(struct hearth_receiver *r, struct hearth_batch *b, struct
 }
 
 static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
-			     struct hearth_entry *e, struct hearth_ranges *wanted)
+			     struct hearth_entry *e, struct answer *answer)
 {
 	const struct hearth_dir *dir = hearth_dirs_at(&r->dirs, e->parent);
 	int dir_fd = -1, ret;
@@ -334,7 +354,7 @@ static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
 		if (dir_fd < 0)
 			return refuse(r, b, e, "its directory cannot be opened", dir_fd);
 	}
-	ret = e->kind == HEARTH_ENTRY_FILE ? plan_file(r, dir_fd, b, e, wanted)
+	ret = e->kind == HEARTH_ENTRY_FILE ? plan_file(r, dir_fd, b, e, answer)
 					   : plan_other(r, dir_fd, b, e);
 	if (dir_fd >= 0)
 		hearth_dirs_put(&r->dirs, e->parent);
@@ -357,7 +377,7 @@ static bool is_expected(struct hearth_receiver *r, const struct hearth_batch *b,
 }
 
 static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
-		      struct hearth_ranges *wanted)
+		      struct answer *answer)
 {
 	if (!is_expected(r, b, e))
 		return -ECANCELED;
@@ -377,18 +397,30 @@ static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct 
 		atomic_store(&e->state, HEARTH_FILE_DONE);
 		return 0;
 	default:
-		return plan_in_directory(r, b, e, wanted);
+		return plan_in_directory(r, b, e, answer);
 	}
+}
+
+static int send_answer(struct hearth_receiver *r, const struct hearth_batch *b,
+		       const struct answer *answer)
+{
+	struct hearth_control *c = r->wires->control;
+	int ret = 0;
+
+	if (answer->checked.nr)
+		ret = hearth_control_send_want(c, HEARTH_FRAME_CHECK, b->number, &answer->checked);
+	return ret ? ret
+		   : hearth_control_send_want(c, HEARTH_FRAME_WANT, b->number, &answer->wanted);
 }
 
 int hearth_plan_batch(struct hearth_receiver *r, struct hearth_batch *b)
 {
-	struct hearth_ranges wanted = { 0 };
+	struct answer answer = { 0 };
 	int ret = 0;
 
 	b->left = 0;
 	for (uint32_t i = 0; i < b->nr_entries && !ret; i++)
-		ret = plan_entry(r, b, &b->entries[i], &wanted);
+		ret = plan_entry(r, b, &b->entries[i], &answer);
 	pthread_mutex_lock(&r->lock);
 	r->nr_left += b->left;
 	pthread_mutex_unlock(&r->lock);
@@ -404,9 +436,10 @@ int hearth_plan_batch(struct hearth_receiver *r, struct hearth_batch *b)
 			hearth_table_get_number(&r->table, b->number);
 		hearth_table_settle(&r->table, b, 0);
 		if (!r->is_eager)
-			ret = hearth_control_send_want(r->wires->control, b->number, &wanted);
+			ret = send_answer(r, b, &answer);
 		hearth_table_put(&r->table, b);
 	}
-	hearth_ranges_exit(&wanted);
+	hearth_ranges_exit(&answer.wanted);
+	hearth_ranges_exit(&answer.checked);
 	return ret;
 }

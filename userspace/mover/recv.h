@@ -178,7 +178,10 @@ int hearth_stream_out(struct hearth_receiver *r, struct hearth_batch *b, struct 
 
 /* part.c */
 int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
-		      uint64_t offset, uint64_t len, const void *data);
+		      uint64_t offset, uint64_t len, const void *data, bool is_there);
+/* True if the file has these bytes already, by their XXH3-128; opens it. */
+bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
+		     uint64_t offset, uint64_t len, const uint8_t *sum);
 /* The size of a stream became known: the file may be complete by that. */
 void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e);
 void hearth_part_give_up(struct hearth_receiver *r, struct hearth_entry *e);

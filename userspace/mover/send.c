@@ -107,24 +107,44 @@ static int handle_nak(struct hearth_sender *s, const struct hearth_frame *f)
 	return ret;
 }
 
+static bool are_within(const struct hearth_ranges *ranges, const struct hearth_batch *b)
+{
+	return !ranges->nr ||
+	       (ranges->v[0].start >= b->voff && ranges->v[ranges->nr - 1].end <= b->end);
+}
+
+static int push_ranges(struct hearth_sender *s, const struct hearth_ranges *ranges, bool is_sum)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ranges->nr && !ret; i++) {
+		const struct hearth_work_range range = {
+			.voff = ranges->v[i].start,
+			.len = ranges->v[i].end - ranges->v[i].start,
+			.is_sum = is_sum,
+		};
+
+		ret = hearth_work_push(&s->work, range);
+	}
+	return ret;
+}
+
 /* The receiver may only ask for what the batch holds, and once. */
 static int accept_want(struct hearth_sender *s, struct hearth_batch *b,
 		       const struct hearth_ranges *wanted)
 {
-	struct hearth_work_range range = { 0 };
-	int ret = 0;
+	int ret;
 
-	if (b->is_answered)
+	if (b->is_answered || !are_within(wanted, b) || !are_within(&s->checked, b) ||
+	    (s->checked.nr && s->checked_batch != b->number))
 		return -EPROTO;
-	if (wanted->nr && (wanted->v[0].start < b->voff || wanted->v[wanted->nr - 1].end > b->end))
-		return -EPROTO;
-	hearth_table_answer(&s->table, b, wanted->covered);
-	for (size_t i = 0; i < wanted->nr && !ret; i++) {
-		range.voff = wanted->v[i].start;
-		range.len = wanted->v[i].end - wanted->v[i].start;
-		ret = hearth_work_push(&s->work, range);
-	}
-	return ret;
+	hearth_table_answer(&s->table, b, wanted->covered + s->checked.covered);
+	/* What is not wanted is there already, as far as this end's progress goes. */
+	s->job->count.bytes_skipped +=
+		b->end - b->voff - wanted->covered - s->checked.covered;
+	ret = push_ranges(s, &s->checked, true);
+	hearth_ranges_exit(&s->checked);
+	return ret ? ret : push_ranges(s, wanted, false);
 }
 
 static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
@@ -138,13 +158,18 @@ static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
 		b = hearth_table_get_number(&s->table, number);
 		ret = b ? accept_want(s, b, &wanted) : -EPROTO;
 	}
-	if (b) {
-		/* What is not wanted is there already, as far as this end's progress goes. */
-		s->job->count.bytes_skipped += b->end - b->voff - wanted.covered;
+	if (b)
 		hearth_table_put(&s->table, b);
-	}
 	hearth_ranges_exit(&wanted);
 	return ret;
+}
+
+/* What of the next batch is only to be compared. */
+static int handle_check(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	if (!(s->job->opt.flags & HEARTH_APPEND_VERIFY) || s->checked.nr)
+		return -EPROTO;
+	return hearth_parse_want(f, &s->checked_batch, &s->checked);
 }
 
 static int handle_keep(struct hearth_sender *s, const struct hearth_frame *f)
@@ -188,13 +213,16 @@ static int handle_done(struct hearth_sender *s)
 
 static int handle(struct hearth_sender *s, const struct hearth_frame *f)
 {
-	if (!s->is_ready && (f->type == HEARTH_FRAME_WANT || f->type == HEARTH_FRAME_ACK))
+	if (!s->is_ready && (f->type == HEARTH_FRAME_WANT || f->type == HEARTH_FRAME_CHECK ||
+			     f->type == HEARTH_FRAME_ACK))
 		return -EPROTO;
 	switch (f->type) {
 	case HEARTH_FRAME_READY:
 		return s->is_ready ? -EPROTO : handle_ready(s, f);
 	case HEARTH_FRAME_WANT:
 		return handle_want(s, f);
+	case HEARTH_FRAME_CHECK:
+		return handle_check(s, f);
 	case HEARTH_FRAME_ACK:
 		return handle_ack(s, f);
 	case HEARTH_FRAME_NAK:
@@ -375,6 +403,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	hearth_removal_exit(&s->removal);
 	hearth_flight_exit(&s->flight);
 	hearth_work_exit(&s->work);
+	hearth_ranges_exit(&s->checked);
 	hearth_table_exit(&s->table);
 	hearth_dirs_exit(&s->dirs);
 	if (s->pool == &s->own_pool)

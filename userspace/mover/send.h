@@ -43,6 +43,8 @@ struct hearth_sender {
 	bool is_eager; /* all is wanted */
 	bool is_done; /* the receiver has everything */
 	bool is_cancelled;
+	struct hearth_ranges checked; /* of the batch that is answered next; the listener's own */
+	uint64_t checked_batch;
 	bool is_pipe_over; /* what is read from a pipe has been read; its one thread's own */
 };
 

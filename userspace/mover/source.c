@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "../common/io.h"
 #include "confine.h"
@@ -185,6 +186,30 @@ static void fill_from_pipe(struct hearth_source *src, struct hearth_block *b, ui
 	s->is_pipe_over = true;
 }
 
+/*
+ * Puts the sum of one part of one file into the block. Returns how many bytes are dealt with; 0 if
+ * they had better go as they are.
+ */
+static uint64_t fill_sum(struct hearth_source *src, struct hearth_block *b,
+			 struct hearth_batch *batch, struct hearth_entry *e, uint64_t voff,
+			 uint64_t len)
+{
+	XXH128_canonical_t sum;
+	int fd;
+
+	if (len <= sizeof(sum.digest) || b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS)
+		return 0;
+	fd = open_file(src, batch, e);
+	if (fd < 0 ||
+	    hearth_pread_full(fd, b->data + b->len, len, voff - e->voff) != (ssize_t)len)
+		return 0;
+	XXH128_canonicalFromHash(&sum, XXH3_128bits(b->data + b->len, len));
+	memcpy(b->data + b->len, sum.digest, sizeof(sum.digest));
+	hearth_block_add(b, HEARTH_SEGMENT_SUM, voff, len);
+	b->len += HEARTH_SEGMENT_SUM_BYTES;
+	return len;
+}
+
 /* Puts one part of one file into the block; returns how many bytes of it are dealt with. */
 static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 			  struct hearth_batch *batch, struct hearth_entry *e, uint64_t voff,
@@ -236,7 +261,7 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 
 	while (range.len && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
 		struct hearth_entry *e;
-		uint64_t part;
+		uint64_t part, done;
 
 		if (batch && batch->end <= range.voff) {
 			hearth_table_put(&s->table, batch);
@@ -251,9 +276,12 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 		}
 		e = hearth_batch_find(batch, range.voff);
 		part = e->voff + e->size - range.voff;
-		part = fill_part(src, b, batch, e, range.voff, part < range.len ? part : range.len);
-		range.voff += part;
-		range.len -= part;
+		part = part < range.len ? part : range.len;
+		done = range.is_sum ? fill_sum(src, b, batch, e, range.voff, part) : 0;
+		if (!done)
+			done = fill_part(src, b, batch, e, range.voff, part);
+		range.voff += done;
+		range.len -= done;
 	}
 	if (batch)
 		hearth_table_put(&s->table, batch);
@@ -263,10 +291,11 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 
 bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries)
 {
-	struct hearth_work_range range;
+	struct hearth_work_range range = { 0 };
 
 	*ret_tries = 0;
-	while (!hearth_block_is_full(b) && !*ret_tries &&
+	/* What may come back as data goes alone, lest more than a block comes back. */
+	while (!hearth_block_is_full(b) && !*ret_tries && !range.is_sum &&
 	       !(b->nr_segs && src->sender->is_pipe_over) &&
 	       hearth_work_pop(&src->sender->work, b->data_bytes - b->len, !b->nr_segs, &range)) {
 		fill_range(src, b, range);

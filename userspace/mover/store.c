@@ -32,20 +32,20 @@ static void store_fault(struct hearth_receiver *r, struct hearth_batch *b, struc
 }
 
 static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
-		      uint64_t offset, uint64_t len, const void *data)
+		      uint64_t offset, uint64_t len, const void *data, bool is_there)
 {
 	unsigned char expected = HEARTH_FILE_WANTED;
 
 	if (r->job->stream_fd >= 0)
 		return hearth_stream_out(r, b, e, offset, len, data);
-	if (data && len == e->size) {
+	if (data && len == e->size && atomic_load(&e->state) != HEARTH_FILE_PARTIAL) {
 		store_whole(r, b, e, data);
 		return 0;
 	}
 	if (!atomic_compare_exchange_strong(&e->state, &expected, HEARTH_FILE_PARTIAL) &&
 	    expected == HEARTH_FILE_DONE)
 		return 0;
-	return hearth_part_store(r, b, e, offset, len, data);
+	return hearth_part_store(r, b, e, offset, len, data, is_there);
 }
 
 /* The part of a segment that lies in one batch; returns how much that is, or -errno. */
@@ -64,7 +64,8 @@ static int64_t store_in_batch(struct hearth_receiver *r, struct hearth_batch *b,
 			store_fault(r, b, e);
 		else
 			ret = store_part(r, b, e, voff - e->voff, past - voff,
-					 data ? data + (voff - seg->voff) : NULL);
+					 data ? data + (voff - seg->voff) : NULL,
+					 seg->kind == HEARTH_SEGMENT_SUM);
 		if (ret)
 			return ret;
 		voff = past;
@@ -95,6 +96,48 @@ static int store_segment(struct hearth_receiver *r, struct hearth_segment seg, c
 	return ret;
 }
 
+/* 1 if the bytes of a sum segment are there, 0 if they have to be sent, or -errno. */
+static int has_segment(struct hearth_receiver *r, const struct hearth_segment *seg,
+		       const uint8_t *sum)
+{
+	unsigned char expected = HEARTH_FILE_WANTED;
+	int ret = hearth_table_wait(&r->table, seg->voff + seg->len);
+	struct hearth_batch *b = ret ? NULL : hearth_table_get(&r->table, seg->voff);
+	struct hearth_entry *e;
+
+	if (!b)
+		return ret ? ret : 1;
+	e = hearth_batch_find(b, seg->voff);
+	if (!(r->job->opt.flags & HEARTH_APPEND_VERIFY) || r->job->stream_fd >= 0 ||
+	    seg->voff + seg->len > e->voff + e->size) {
+		ret = -EPROTO;
+	} else {
+		atomic_compare_exchange_strong(&e->state, &expected, HEARTH_FILE_PARTIAL);
+		ret = hearth_part_has(r, b, e, seg->voff - e->voff, seg->len, sum);
+	}
+	hearth_table_put(&r->table, b);
+	return ret;
+}
+
+/* 1 if all that a block only has sums of is there. As above. */
+static int has_segments(struct hearth_receiver *r, const struct hearth_block *b)
+{
+	const uint8_t *payload = b->data;
+	int ret = 1;
+
+	for (uint32_t i = 0; i < b->nr_segs && ret > 0; i++) {
+		if (b->segs[i].kind == HEARTH_SEGMENT_SUM)
+			ret = has_segment(r, &b->segs[i], payload);
+		payload += hearth_segment_payload(&b->segs[i]);
+	}
+	return ret;
+}
+
+static int ask_again(struct hearth_receiver *r, uint64_t seq)
+{
+	return hearth_control_send_seqs(r->wires->control, HEARTH_FRAME_NAK, &seq, 1);
+}
+
 int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 {
 	const uint8_t *data = b->data;
@@ -108,16 +151,19 @@ int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 					"a block arrived damaged, and standard output cannot wait for it");
 			return -ECANCELED;
 		}
-		return hearth_control_send_seqs(r->wires->control, HEARTH_FRAME_NAK, &seq, 1);
+		return ask_again(r, seq);
 	}
 	if (!b->is_hashed && !(r->job->opt.flags & HEARTH_UNHASHED))
 		return -EPROTO;
+	ret = has_segments(r, b);
+	if (ret <= 0)
+		return ret ? ret : ask_again(r, seq);
+	ret = 0;
 	for (uint32_t i = 0; i < b->nr_segs && !ret; i++) {
 		bool is_data = b->segs[i].kind == HEARTH_SEGMENT_DATA;
 
 		ret = store_segment(r, b->segs[i], is_data ? data : NULL);
-		if (is_data)
-			data += b->segs[i].len;
+		data += hearth_segment_payload(&b->segs[i]);
 		r->job->count.bytes_stored += b->segs[i].len;
 	}
 	return ret ? ret : hearth_pulse_ack(&r->pulse, seq);

@@ -80,6 +80,20 @@ int hearth_verify_slices(const struct hearth_slices *s, int fd)
 	return ret;
 }
 
+int hearth_verify_sum(int fd, uint64_t offset, uint64_t len,
+		      const uint8_t sum[HEARTH_SLICE_SUM_BYTES])
+{
+	struct hearth_slice slice = { .offset = offset, .len = len };
+	void *buf = malloc(len + 1);
+	int ret = -ENOMEM;
+
+	memcpy(slice.sum, sum, sizeof(slice.sum));
+	if (buf)
+		ret = compare(fd, &slice, buf);
+	free(buf);
+	return ret;
+}
+
 int hearth_verify_range(int fd, uint64_t offset, uint64_t len, const void *data)
 {
 	struct hearth_slice slice = { .offset = offset, .len = len };

@@ -28,8 +28,13 @@ struct hearth_slices {
 int hearth_verify_add(struct hearth_slices *s, uint64_t offset, uint64_t len, const void *data);
 void hearth_verify_exit(struct hearth_slices *s);
 
-/* Both return 0, -EBADMSG if the file holds something else, or -errno. */
+/*
+ * All return 0, -EBADMSG if the file holds something else, or -errno. The sum may be of what the
+ * page cache holds.
+ */
 int hearth_verify_slices(const struct hearth_slices *s, int fd);
+int hearth_verify_sum(int fd, uint64_t offset, uint64_t len,
+		      const uint8_t sum[HEARTH_SLICE_SUM_BYTES]);
 int hearth_verify_range(int fd, uint64_t offset, uint64_t len, const void *data);
 
 #endif

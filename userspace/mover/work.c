@@ -51,7 +51,8 @@ int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
 
 	pthread_mutex_lock(&w->lock);
 	last = w->nr ? slot(w, w->nr - 1) : NULL;
-	if (last && !last->tries && !range.tries && last->voff + last->len == range.voff) {
+	if (last && !last->tries && !range.tries && last->is_sum == range.is_sum &&
+	    last->voff + last->len == range.voff) {
 		last->len += range.len;
 	} else {
 		ret = make_room(w);

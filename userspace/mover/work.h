@@ -23,6 +23,7 @@ struct hearth_work_range {
 	uint64_t voff;
 	uint64_t len;
 	uint32_t tries; /* times it was sent in vain */
+	bool is_sum; /* the receiver may have it: a sum will do */
 };
 
 struct hearth_work {

@@ -43,7 +43,7 @@ static void fuzz_block(const uint8_t *data, size_t size)
 			b->len <= BLOCK_BYTES);
 		for (uint32_t i = 0; i < b->nr_segs; i++) {
 			require(b->segs[i].len && b->segs[i].voff + b->segs[i].len <= INT64_MAX);
-			payload += b->segs[i].kind == HEARTH_SEGMENT_DATA ? b->segs[i].len : 0;
+			payload += hearth_segment_payload(&b->segs[i]);
 		}
 		require(payload == b->len);
 		hearth_block_verify(b);
