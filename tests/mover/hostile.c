@@ -65,7 +65,7 @@ static void open_session(void)
 		exit(0);
 	}
 	hearth_send_welcome(&c, &welcome);
-	if (hearth_accept_streams(fd, 0, &ticket, hello.nr_streams, 10, streams))
+	if (hearth_accept_streams(fd, 0, &ticket, hello.nr_streams, 10, NULL, streams))
 		exit(1);
 }
 

@@ -158,3 +158,8 @@ int hearth_control_recv(struct hearth_control *c, struct hearth_frame *ret)
 	c->taken += HEARTH_FRAME_HEADER_BYTES + ret->len;
 	return 0;
 }
+
+void hearth_control_unrecv(struct hearth_control *c, const struct hearth_frame *f)
+{
+	c->taken -= HEARTH_FRAME_HEADER_BYTES + f->len;
+}

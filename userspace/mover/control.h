@@ -25,6 +25,8 @@
  *   KEEP      receiver -> sender a batch's number and one of its entries, whose source must stay
  *   NAMES     client -> server   paths of --files-from, as many frames as HELLO's number takes
  *   SIZE      sender -> receiver u64 how long the stream turned out to be
+ *   REVERSE   client -> server   see reverse.h
+ *   REVERSED  server -> client
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -60,6 +62,8 @@ enum hearth_frame_type {
 	HEARTH_FRAME_NAMES,
 	HEARTH_FRAME_SIZE,
 	HEARTH_FRAME_CHECK,
+	HEARTH_FRAME_REVERSE,
+	HEARTH_FRAME_REVERSED,
 };
 
 struct hearth_frame {
@@ -92,6 +96,9 @@ int hearth_control_send(struct hearth_control *c, enum hearth_frame_type type, c
 
 /* Receives one frame; one thread. -ENODATA: closed; -ETIMEDOUT; -EPROTO: too long. */
 int hearth_control_recv(struct hearth_control *c, struct hearth_frame *ret);
+
+/* Gives back the frame that was received last, to be received again. */
+void hearth_control_unrecv(struct hearth_control *c, const struct hearth_frame *f);
 
 void hearth_control_send_note(struct hearth_control *c, enum hearth_severity severity,
 			      const char *path, const char *text);

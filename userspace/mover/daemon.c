@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -111,6 +112,17 @@ static int check_rights(const struct hearth_module *m, const char *user,
 	return 0;
 }
 
+/* The numeric address of who is at the other side of a connection. */
+static void name_peer(int fd, char *buf, socklen_t size)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) ||
+	    getnameinfo((struct sockaddr *)&a, len, buf, size, NULL, 0, NI_NUMERICHOST))
+		*buf = '\0';
+}
+
 struct guest {
 	const struct daemon *daemon;
 	struct hearth_tls *tls;
@@ -152,6 +164,7 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 	h->port_low = c->data_low;
 	h->port_high = c->data_high;
 	terms->base_fd = g->base_fd;
+	name_peer(g->tls->net_fd, terms->client, sizeof(terms->client));
 	tell(g->tls->user, h->direction == HEARTH_SERVER_SENDS ? "reads from" : "writes to",
 	     m->name);
 	if (!h->is_third_party)

@@ -69,7 +69,7 @@ void hearth_print_help(void)
 	     "      --inplace, --append-verify        write to the files themselves; keep what is right of shorter ones\n"
 	     "      --verify                          read back what was written\n"
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"
-	     "      --data=auto|direct|ssh, --port=N[-M], --streams=N    data connections\n"
+	     "      --data=auto|direct|reverse|ssh, --port=N[-M], --streams=N    data connections\n"
 	     "      --seal=none|mac|encrypt           blocks against attackers\n"
 	     "      --key-file=F | --cert=F --cert-key=F [--ca=F] [--peer-name=N]   who one is to hearth://\n"
 	     "  -z, --compress-level=N, --bwlimit=RATE    zstd; KiB a second, or like 10M\n"

@@ -151,6 +151,7 @@ struct reception {
 	const struct hearth_ticket *ticket;
 	uint32_t nr_streams;
 	struct hearth_stream **streams;
+	const struct hearth_word *word; /* of the listening thread */
 	pthread_mutex_t lock;
 	uint32_t nr_arrived;
 	int wake_fd; /* a stranger has been heard */
@@ -254,15 +255,16 @@ static void see_off(struct reception *rc)
 }
 
 /*
- * Waits for a connection, or for one to be heard out. 0, -ETIMEDOUT, or -ECONNRESET if the client
- * is gone.
+ * Waits for a connection, or for one to be heard out. 0, 1 if the client @has_word, -ETIMEDOUT, or
+ * -ECONNRESET if it is gone.
  */
-static int await(struct reception *rc, int listen_fd, int client_fd, uint64_t deadline)
+static int await(struct reception *rc, int listen_fd, int client_fd, bool has_word,
+		 uint64_t deadline)
 {
 	struct pollfd fds[] = {
 		{ .fd = listen_fd, .events = POLLIN },
 		{ .fd = rc->wake_fd, .events = POLLIN },
-		{ .fd = client_fd },
+		{ .fd = client_fd, .events = has_word ? POLLIN : 0 },
 	};
 	uint64_t now = hearth_now_ns(), count;
 
@@ -271,13 +273,27 @@ static int await(struct reception *rc, int listen_fd, int client_fd, uint64_t de
 	poll(fds, 3, (int)((deadline - now) / 1000000) + 1);
 	if (fds[1].revents && read(rc->wake_fd, &count, sizeof(count)) < 0)
 		return -errno;
+	if (fds[2].revents & POLLIN)
+		return 1;
 	return fds[2].revents & (POLLHUP | POLLERR) ? -ECONNRESET : 0;
 }
 
-int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
-			  uint32_t nr_streams, uint32_t timeout_s, struct hearth_stream **streams)
+/* 1 once there is nothing more to wait for. */
+static int hear_word(struct reception *rc)
 {
-	struct reception rc = { .ticket = t, .nr_streams = nr_streams, .streams = streams };
+	const struct hearth_word *word = rc->word;
+
+	rc->word = NULL;
+	return word->hear(word->ctx);
+}
+
+int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
+			  uint32_t nr_streams, uint32_t timeout_s, const struct hearth_word *word,
+			  struct hearth_stream **streams)
+{
+	struct reception rc = {
+		.ticket = t, .nr_streams = nr_streams, .streams = streams, .word = word
+	};
 	uint64_t deadline = hearth_now_ns() + timeout_s * 1000000000ull;
 	int ret = 0;
 
@@ -294,10 +310,12 @@ int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_tick
 		if (fd >= 0)
 			invite(&rc, fd);
 		else if (errno == EAGAIN)
-			ret = await(&rc, listen_fd, client_fd, deadline);
+			ret = await(&rc, listen_fd, client_fd, rc.word, deadline);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			ret = -errno;
+		if (ret == 1)
+			ret = hear_word(&rc);
 	}
 	see_off(&rc);
-	return ret;
+	return ret < 0 ? ret : 0;
 }

@@ -235,6 +235,14 @@ static bool check_certs(const struct hearth_command *cmd)
 	return true;
 }
 
+/* Between two far ends there is nothing to choose. */
+static bool check_third(const struct hearth_command *cmd)
+{
+	if (!cmd->source_host || !cmd->destination.host || cmd->data_path == HEARTH_DATA_AUTO)
+		return true;
+	return hearth_complain("--data: data goes from the one far end to the other directly");
+}
+
 /* With a daemon there is no ssh to fall back on, and nothing goes out in the open unasked. */
 static bool check_daemon(struct hearth_command *cmd)
 {
@@ -242,8 +250,6 @@ static bool check_daemon(struct hearth_command *cmd)
 		return true;
 	if (cmd->data_path == HEARTH_DATA_SSH)
 		return hearth_complain("--data=ssh: there is no ssh to a daemon; see --seal");
-	if (cmd->port_low)
-		return hearth_complain("--port: a daemon has its own data-ports");
 	if (!hearth_given.has_seal)
 		cmd->opt.seal = HEARTH_SEAL_ENCRYPT;
 	return true;
@@ -262,7 +268,8 @@ static bool check(struct hearth_command *cmd)
 				       "it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
-	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd))
+	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
+	    !check_third(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;

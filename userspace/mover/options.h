@@ -24,8 +24,9 @@ struct hearth_location {
 };
 
 enum hearth_data_path {
-	HEARTH_DATA_AUTO, /* direct, else inside ssh */
+	HEARTH_DATA_AUTO, /* direct, else reverse, else inside ssh */
 	HEARTH_DATA_DIRECT,
+	HEARTH_DATA_REVERSE, /* the far end connects to this one */
 	HEARTH_DATA_SSH,
 };
 
@@ -76,6 +77,9 @@ bool hearth_command_take_places(struct hearth_command *cmd, const char **args);
  * if the content of a directory is meant, and so any may come. 0 or -ENOMEM.
  */
 int hearth_command_expect(const struct hearth_command *cmd, struct hearth_names *ret);
+
+/* As --data has it. */
+const char *hearth_data_path_name(enum hearth_data_path path);
 
 /* help.c; both complain()s return false. */
 void hearth_print_help(void);

@@ -3,8 +3,9 @@
  * A job with a far end, which ssh starts or which is a daemon.
  *
  * The streams go straight to a port of the far end. Where a firewall forbids
- * that, each goes through an ssh of its own; --data decides, and the user hears
- * what was chosen and why.
+ * that, the far end connects to a port of this one; where that is forbidden as
+ * well, each stream goes through an ssh of its own. --data decides, and the user
+ * hears what was chosen and why.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "../common/io.h"
 #include "far.h"
 #include "names.h"
+#include "reverse.h"
 
 struct remote {
 	const struct hearth_command *cmd;
@@ -74,31 +76,81 @@ static int connect_inside_ssh(struct remote *r, uint32_t i)
 	return fd < 0 ? fd : hearth_join_stream(fd, &r->ticket, i, &r->streams[i]);
 }
 
-static int connect_streams(struct remote *r)
+static int connect_all(struct remote *r, int (*connect_one)(struct remote *r, uint32_t i))
 {
-	bool is_inside = r->cmd->data_path == HEARTH_DATA_SSH;
-	char text[256];
 	int ret = 0;
 
-	for (uint32_t i = 0; i < r->cmd->nr_streams && !ret; i++) {
-		ret = is_inside ? connect_inside_ssh(r, i) : connect_direct(r, i);
-		if (ret && !i && !is_inside && !hearth_far_is_daemon(&r->far) &&
-		    r->cmd->data_path == HEARTH_DATA_AUTO) {
-			snprintf(text, sizeof(text),
-				 "port %u of the far end cannot be reached (%s): data goes inside ssh, which is slower; "
-				 "open a port and name it with --port",
-				 r->far.welcome.port, strerror(-ret));
-			hearth_report_remark(r->report, text);
-			is_inside = true;
-			ret = connect_inside_ssh(r, i);
-		}
+	for (uint32_t i = 0; i < r->cmd->nr_streams && !ret; i++)
+		ret = connect_one(r, i);
+	return ret;
+}
+
+/* The far end connects to a port of this one. 0, or -errno with the reason in @why. */
+static int connect_reverse(struct remote *r, uint16_t *ret_port, char *why, size_t size)
+{
+	const struct hearth_command *cmd = r->cmd;
+
+	return hearth_reverse_ask(&r->far.control, &r->ticket, cmd->port_low, cmd->port_high,
+				  cmd->nr_streams, r->streams, ret_port, why, size);
+}
+
+/* Where the far end's port cannot be reached: @why says the reason. 0 or -errno, the job failed. */
+static int find_way(struct remote *r, const char *why)
+{
+	char text[768], why_not_reverse[256];
+	uint16_t port;
+	int ret = connect_reverse(r, &port, why_not_reverse, sizeof(why_not_reverse));
+
+	if (!ret) {
+		snprintf(text, sizeof(text),
+			 "port %u of the far end cannot be reached (%s): it connects to port %u here instead",
+			 r->far.welcome.port, why, port);
+		hearth_report_remark(r->report, text);
+		return 0;
+	}
+	if (hearth_far_is_daemon(&r->far)) {
+		hearth_job_fail(r->job, HEARTH_EXIT_CONNECT,
+				"%s: port %u cannot be reached (%s), nor one here from there (%s); open one and name it with data-ports or --port",
+				r->far.host, r->far.welcome.port, why, why_not_reverse);
+		return ret;
+	}
+	snprintf(text, sizeof(text),
+		 "port %u of the far end cannot be reached (%s), nor one here from there (%s): data goes inside ssh, which is slower; open a port and name it with --port",
+		 r->far.welcome.port, why, why_not_reverse);
+	hearth_report_remark(r->report, text);
+	ret = connect_all(r, connect_inside_ssh);
+	if (ret)
+		hearth_job_fail(r->job, HEARTH_EXIT_CONNECT,
+				"%s: no data connection inside ssh (is AllowTcpForwarding on?): %s",
+				r->far.host, strerror(-ret));
+	return ret;
+}
+
+static int connect_streams(struct remote *r)
+{
+	char why[256];
+	uint16_t port;
+	int ret;
+
+	switch (r->cmd->data_path) {
+	case HEARTH_DATA_REVERSE:
+		ret = connect_reverse(r, &port, why, sizeof(why));
+		break;
+	case HEARTH_DATA_SSH:
+		ret = connect_all(r, connect_inside_ssh);
+		snprintf(why, sizeof(why), "is AllowTcpForwarding on? %s", strerror(-ret));
+		break;
+	default:
+		ret = connect_all(r, connect_direct);
+		snprintf(why, sizeof(why), "%s", strerror(-ret));
+		/* A port that took one connection takes all, or there is something else wrong. */
+		if (ret && !r->streams[0] && r->cmd->data_path == HEARTH_DATA_AUTO)
+			return find_way(r, why);
 	}
 	if (ret)
-		hearth_job_fail(r->job, HEARTH_EXIT_CONNECT, "%s: no data connection %s: %s",
-				r->far.host,
-				is_inside ? "inside ssh (is AllowTcpForwarding on?)"
-					  : "to its port (try --data=ssh)",
-				strerror(-ret));
+		hearth_job_fail(r->job, HEARTH_EXIT_CONNECT,
+				"%s: no data connection with --data=%s: %s", r->far.host,
+				hearth_data_path_name(r->cmd->data_path), why);
 	return ret;
 }
 

@@ -7,18 +7,25 @@
 
 #include "../common/io.h"
 #include "names.h"
+#include "reverse.h"
 #include "server.h"
 #include "session.h"
 
-/* The address under which ssh was reached is the one under which the data port is. */
-static void get_own_address(char *buf, size_t size)
+/* The client may have to find out first that it cannot reach the port, nor be reached. */
+#define PATIENCE_SECONDS (2 * HEARTH_CONNECT_SECONDS)
+
+/*
+ * The address under which ssh was reached is the one under which the data port is, and where the
+ * client came from is where its own would be. Empty texts if ssh does not say.
+ */
+static void get_addresses(char client[64], char own[64])
 {
 	const char *env = getenv("SSH_CONNECTION");
-	char address[64];
 
-	buf[0] = '\0';
-	if (env && sscanf(env, "%*s %*s %63s", address) == 1)
-		snprintf(buf, size, "%s", address);
+	if (env && sscanf(env, "%63s %*s %63s", client, own) == 2)
+		return;
+	client[0] = '\0';
+	own[0] = '\0';
 }
 
 static enum hearth_exit refuse(struct hearth_control *c, enum hearth_exit code, const char *text)
@@ -58,13 +65,17 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 	return code;
 }
 
-/* Opens a port, tells it, and takes the streams in. */
+/* Opens a port, tells it, and takes the streams in; or connects to the client if it asks for that.
+ */
 static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hello *h,
+				     const struct hearth_terms *terms,
 				     const struct hearth_ticket *ticket,
 				     struct hearth_stream **streams)
 {
 	struct hearth_welcome welcome = { 0 };
-	char text[128];
+	char text[128], client[64];
+	struct hearth_reverse reverse = { c, ticket, client, h->nr_streams, streams };
+	const struct hearth_word word = { hearth_reverse_heard, &reverse };
 	int listen_fd, err;
 
 	listen_fd = hearth_listen(h->port_low, h->port_high, &welcome.port);
@@ -74,11 +85,15 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 			 h->port_high, strerror(-listen_fd));
 		return refuse(c, HEARTH_EXIT_CONNECT, text);
 	}
-	get_own_address(welcome.address, sizeof(welcome.address));
+	get_addresses(client, welcome.address);
+	if (*terms->client)
+		snprintf(client, sizeof(client), "%s", terms->client);
 	err = hearth_send_welcome(c, &welcome);
 	if (!err)
 		err = hearth_accept_streams(listen_fd, c->in_fd, ticket, h->nr_streams,
-					    h->opt.timeout_s, streams);
+					    h->opt.timeout_s + PATIENCE_SECONDS,
+					    h->is_third_party ? NULL : &word,
+					    streams);
 	hearth_close(&listen_fd);
 	if (!err)
 		return HEARTH_EXIT_OK;
@@ -129,7 +144,7 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 	ticket.session = h->session;
 	ticket.seal = (enum hearth_seal_mode)h->opt.seal;
 	code = h->peer_host ? join_peer(c, h, &ticket, streams)
-			    : take_streams(c, h, &ticket, streams);
+			    : take_streams(c, h, &terms, &ticket, streams);
 	if (code == HEARTH_EXIT_OK)
 		code = run_job(c, h, &terms, streams);
 	for (uint32_t i = 0; i < h->nr_streams; i++)

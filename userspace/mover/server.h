@@ -10,6 +10,7 @@
 /* What a daemon binds a job to. */
 struct hearth_terms {
 	int base_fd; /* paths start here; -1: they are what they are */
+	char client[64]; /* the address that the client has here; empty: as ssh says */
 };
 
 /* Looks at a client's first message, and changes it. 0, or -errno with the reason in @text. */

@@ -103,10 +103,20 @@ int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
 int hearth_connect(const char *host, uint16_t port, int timeout_s);
 
 /*
- * Waits up to @timeout_s for every stream to come in, while @client_fd, the ssh connection, is
- * open. 0, -ETIMEDOUT, -ECONNRESET or -errno.
+ * What to do if the peer says something on the control channel meanwhile; called once. 0: wait on;
+ * 1: the streams are there by other means; or -errno.
+ */
+struct hearth_word {
+	int (*hear)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * Waits up to @timeout_s for every stream to come in, while @client_fd, the control channel, is
+ * open; @word may be NULL. 0, -ETIMEDOUT, -ECONNRESET or -errno.
  */
 int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
-			  uint32_t nr_streams, uint32_t timeout_s, struct hearth_stream **streams);
+			  uint32_t nr_streams, uint32_t timeout_s, const struct hearth_word *word,
+			  struct hearth_stream **streams);
 
 #endif

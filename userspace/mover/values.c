@@ -15,6 +15,13 @@
 
 struct hearth_given hearth_given;
 
+static const char *const data_paths[] = { "auto", "direct", "reverse", "ssh" };
+
+const char *hearth_data_path_name(enum hearth_data_path path)
+{
+	return data_paths[path];
+}
+
 /* Index of @text in the @nr @words, or -1 after a complaint. */
 static int choose(const char *option, const char *text, const char *const *words, int nr)
 {
@@ -240,7 +247,6 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	char **place = place_of_text(cmd, which);
 	static const char *const fsyncs[] = { "none", "file", "end" };
 	static const char *const integrities[] = { "end", "link" };
-	static const char *const paths[] = { "auto", "direct", "ssh" };
 	static const char *const seals[] = { "none", "mac", "encrypt" };
 	static const char *const stages[] = { "auto", "fused", "split" };
 	uint64_t number = 0;
@@ -291,7 +297,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 			cmd->opt.flags |= HEARTH_UNHASHED;
 		break;
 	case OPT_DATA:
-		choice = choose("data", text, paths, 3);
+		choice = choose("data", text, data_paths, 4);
 		cmd->data_path = (enum hearth_data_path)choice;
 		break;
 	case OPT_STAGES:
