@@ -22,7 +22,7 @@
 #define HEARTH_MAX_COMPRESS_LEVEL 19
 #define HEARTH_UNLIMITED UINT64_MAX
 #define HEARTH_VERSION "0.1"
-#define HEARTH_PROTOCOL 2
+#define HEARTH_PROTOCOL 3
 
 /* What the programs exit with; the man page hearthcp(1) has the table. */
 enum hearth_exit {
@@ -114,6 +114,7 @@ enum hearth_stages {
  * @chmod: changes to modes, as chmod(1) has them, or NULL
  * @suffix: what a backup's name ends with; NULL: "~", or nothing in @backup_dir
  * @backup_dir: where backups are kept, or NULL: beside what replaces them
+ * @congestion: how TCP is to treat congestion, by the kernel's name for it, or NULL: as it likes
  * @link_dest: a directory whose files are linked where they are the same, or NULL
  *
  * The strings belong to whoever filled them in.
@@ -134,6 +135,7 @@ struct hearth_options {
 	char *chmod;
 	char *suffix;
 	char *backup_dir;
+	char *congestion;
 	char *link_dest;
 };
 

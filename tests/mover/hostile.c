@@ -41,10 +41,21 @@ static void join_peer(const struct hearth_ticket *ticket)
 	}
 }
 
+/* The key is one for these paths alone: another end, or another path, makes another one. */
+static void bind_ticket(struct hearth_ticket *t)
+{
+	uint8_t own[HEARTH_DIGEST_BYTES];
+
+	if (is("otherpaths"))
+		hello.paths[0][0] ^= 1;
+	hearth_digest_paths(hello.paths, hello.nr_paths, &hello.names, own);
+	hearth_ticket_bind(t, own, hello.peer_digest, hello.lifetime_s);
+}
+
 static void open_session(void)
 {
 	struct hearth_welcome welcome = { 0 };
-	struct hearth_ticket ticket;
+	struct hearth_ticket ticket = { 0 };
 	struct hearth_frame f;
 	int fd;
 
@@ -54,6 +65,8 @@ static void open_session(void)
 	ticket.session = hello.session;
 	memcpy(ticket.key, hello.key, sizeof(ticket.key));
 	ticket.seal = HEARTH_SEAL_NONE;
+	if (hello.is_third_party)
+		bind_ticket(&ticket);
 	if (hello.peer_host) {
 		join_peer(&ticket);
 		hearth_send_welcome(&c, &welcome);

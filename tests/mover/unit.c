@@ -24,6 +24,7 @@
 #include "journal.h"
 #include "pool.h"
 #include "seal.h"
+#include "session.h"
 
 /* The clever set against a bitmap, under random adds. */
 static void ranges_agree_with_a_bitmap(void **state)
@@ -331,6 +332,36 @@ static void varints_have_one_form_only(void **state)
 	assert_true(r.is_bad);
 }
 
+static void a_key_is_for_one_copy(void **state)
+{
+	static char a[] = "a", b[] = "b", ab[] = "ab", empty[] = "";
+	char *one[] = { ab, empty }, *other[] = { a, b }, *third[] = { a };
+	struct hearth_names none = { 0 }, named = { .nr = 1, .v = one };
+	uint8_t from[HEARTH_DIGEST_BYTES], to[HEARTH_DIGEST_BYTES], x[HEARTH_DIGEST_BYTES];
+	struct hearth_ticket key = { .key = { 1, 2, 3 } }, bound = key, same = key, again;
+
+	(void)state;
+	hearth_digest_paths(one, 2, &none, from);
+	hearth_digest_paths(other, 2, &none, to);
+	assert_memory_not_equal(from, to, sizeof(from));
+	hearth_digest_paths(third, 1, &none, from);
+	hearth_digest_paths(third, 1, &named, x);
+	assert_memory_not_equal(from, x, sizeof(from));
+	hearth_ticket_bind(&bound, from, to, 60);
+	hearth_ticket_bind(&same, from, to, 60);
+	assert_memory_equal(bound.key, same.key, sizeof(same.key));
+	assert_memory_not_equal(bound.key, key.key, sizeof(key.key));
+	again = key;
+	hearth_ticket_bind(&again, to, from, 60);
+	assert_memory_not_equal(bound.key, again.key, sizeof(again.key));
+	again = key;
+	hearth_ticket_bind(&again, from, x, 60);
+	assert_memory_not_equal(bound.key, again.key, sizeof(again.key));
+	again = key;
+	hearth_ticket_bind(&again, from, to, 61);
+	assert_memory_not_equal(bound.key, again.key, sizeof(again.key));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +374,7 @@ int main(void)
 		cmocka_unit_test(journal_vouches_for_what_was_recorded),
 		cmocka_unit_test(sizes_and_names_read_well),
 		cmocka_unit_test(varints_have_one_form_only),
+		cmocka_unit_test(a_key_is_for_one_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,28 @@ static void tune(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
+static void choose_congestion(int fd, const char *name)
+{
+	if (name)
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
+}
+
+int hearth_check_congestion(const char *name, char *text, size_t size)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ret = 0;
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_available_congestion_control", "re");
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)))
+		ret = -errno;
+	if (!f || !fgets(text, (int)size, f))
+		*text = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	hearth_close(&fd);
+	return ret;
+}
+
 static int connect_address(const struct addrinfo *a, int timeout_s)
 {
 	int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
@@ -129,6 +151,7 @@ int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
 	uint8_t seal_key[HEARTH_MAC_BYTES];
 	int err;
 
+	choose_congestion(fd, t->congestion);
 	set_timeout(fd, JOIN_SECONDS);
 	err = hearth_prove_as_client(fd, fd, t, i, seal_key);
 	set_timeout(fd, 0);
@@ -211,6 +234,7 @@ static void invite(struct reception *rc, int fd)
 	struct stranger *s = rc->seats;
 
 	tune(fd);
+	choose_congestion(fd, rc->ticket->congestion);
 	pthread_mutex_lock(&rc->lock);
 	while (s < rc->seats + MAX_STRANGERS && s->fd >= 0)
 		s++;

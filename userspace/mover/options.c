@@ -9,6 +9,7 @@
 
 #include "block.h"
 #include "names.h"
+#include "session.h"
 #include "values.h"
 
 #define DEFAULT_COMPRESS_LEVEL 3
@@ -96,6 +97,7 @@ static const struct poptOption table[] = {
 	{ "stages", 0, POPT_ARG_STRING, NULL, OPT_STAGES, NULL, NULL },
 	{ "port", 0, POPT_ARG_STRING, NULL, OPT_PORT, NULL, NULL },
 	{ "data", 0, POPT_ARG_STRING, NULL, OPT_DATA, NULL, NULL },
+	{ "congestion", 0, POPT_ARG_STRING, NULL, OPT_CONGESTION, NULL, NULL },
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
 	{ "progress", 0, POPT_ARG_NONE, NULL, OPT_PROGRESS, NULL, NULL },
 	{ "no-progress", 0, POPT_ARG_NONE, NULL, OPT_NO_PROGRESS, NULL, NULL },
@@ -235,6 +237,21 @@ static bool check_certs(const struct hearth_command *cmd)
 	return true;
 }
 
+/* Only this machine's ends can be asked already. */
+static bool check_congestion(const struct hearth_command *cmd)
+{
+	const char *name = cmd->opt.congestion;
+	bool is_away = cmd->source_host && cmd->destination.host;
+	char has[256];
+
+	if (!name || is_away)
+		return true;
+	if (cmd->data_path == HEARTH_DATA_SSH || (!cmd->source_host && !cmd->destination.host))
+		return hearth_complain("--congestion: only for data connections of their own");
+	return !hearth_check_congestion(name, has, sizeof(has)) ||
+	       hearth_complain("--congestion=%s: this end has only: %s", name, has);
+}
+
 /* Between two far ends there is nothing to choose. */
 static bool check_third(const struct hearth_command *cmd)
 {
@@ -269,7 +286,7 @@ static bool check(struct hearth_command *cmd)
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
 	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
-	    !check_third(cmd))
+	    !check_third(cmd) || !check_congestion(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;
@@ -312,6 +329,7 @@ void hearth_command_exit(struct hearth_command *cmd)
 	free(cmd->opt.chmod);
 	free(cmd->opt.suffix);
 	free(cmd->opt.backup_dir);
+	free(cmd->opt.congestion);
 	free(cmd->opt.link_dest);
 	free(cmd->rsh);
 	free(cmd->hearthd_path);

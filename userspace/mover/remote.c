@@ -48,6 +48,7 @@ static int greet(struct remote *r)
 		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no random bytes");
 		return -EIO;
 	}
+	r->ticket.congestion = cmd->opt.congestion;
 	h.session = r->ticket.session;
 	/* A daemon knows the key from the TLS connection; it is not sent. */
 	if (hearth_far_is_daemon(&r->far))

@@ -11,6 +11,8 @@
 #include "server.h"
 #include "session.h"
 
+static const char expired[] = "the key for this copy has expired";
+
 /* The client may have to find out first that it cannot reach the port, nor be reached. */
 #define PATIENCE_SECONDS (2 * HEARTH_CONNECT_SECONDS)
 
@@ -91,20 +93,28 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 	err = hearth_send_welcome(c, &welcome);
 	if (!err)
 		err = hearth_accept_streams(listen_fd, c->in_fd, ticket, h->nr_streams,
-					    h->opt.timeout_s + PATIENCE_SECONDS,
+					    h->is_third_party
+						    ? h->lifetime_s
+						    : h->opt.timeout_s + PATIENCE_SECONDS,
 					    h->is_third_party ? NULL : &word,
 					    streams);
 	hearth_close(&listen_fd);
 	if (!err)
 		return HEARTH_EXIT_OK;
 	snprintf(text, sizeof(text), "data connections to port %u did not come in: %s",
-		 welcome.port, strerror(-err));
+		 welcome.port,
+		 h->is_third_party && err == -ETIMEDOUT ? expired : strerror(-err));
 	return refuse(c, HEARTH_EXIT_CONNECT, text);
+}
+
+static uint64_t expiry(const struct hearth_hello *h, uint64_t since_ns)
+{
+	return since_ns + h->lifetime_s * 1000000000ull;
 }
 
 /* Joins a port that another server has opened, of a copy between the two. */
 static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello *h,
-				  const struct hearth_ticket *ticket,
+				  const struct hearth_ticket *ticket, uint64_t since_ns,
 				  struct hearth_stream **streams)
 {
 	static const struct hearth_welcome no_port;
@@ -112,7 +122,10 @@ static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello 
 	int err = 0;
 
 	for (uint32_t i = 0; i < h->nr_streams && !err; i++) {
-		int fd = hearth_connect(h->peer_host, h->peer_port, HEARTH_CONNECT_SECONDS);
+		int fd = hearth_now_ns() < expiry(h, since_ns)
+				 ? hearth_connect(h->peer_host, h->peer_port,
+						  HEARTH_CONNECT_SECONDS)
+				 : -EKEYEXPIRED;
 
 		err = fd < 0 ? fd : hearth_join_stream(fd, ticket, i, &streams[i]);
 	}
@@ -121,8 +134,17 @@ static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello 
 	if (!err)
 		return HEARTH_EXIT_OK;
 	snprintf(text, sizeof(text), "port %u of %s cannot be reached from the other end: %s",
-		 h->peer_port, h->peer_host, strerror(-err));
+		 h->peer_port, h->peer_host, err == -EKEYEXPIRED ? expired : strerror(-err));
 	return refuse(c, HEARTH_EXIT_CONNECT, text);
+}
+
+static void bind_ticket(struct hearth_ticket *t, const struct hearth_hello *h,
+			const uint8_t own_digest[HEARTH_DIGEST_BYTES])
+{
+	bool reads = h->direction == HEARTH_SERVER_SENDS;
+
+	hearth_ticket_bind(t, reads ? own_digest : h->peer_digest,
+			   reads ? h->peer_digest : own_digest, h->lifetime_s);
 }
 
 /* A hello that is understood: who is admitted gets streams and a job. */
@@ -131,19 +153,31 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 {
 	struct hearth_stream *streams[HEARTH_MAX_STREAMS] = { 0 };
 	struct hearth_terms terms = { .base_fd = -1 };
-	struct hearth_ticket ticket;
+	struct hearth_ticket ticket = { 0 };
+	uint8_t own_digest[HEARTH_DIGEST_BYTES];
+	uint64_t since_ns = hearth_now_ns();
 	enum hearth_exit code;
-	char text[512] = "";
+	char text[512] = "", has[256];
 
 	if (hearth_names_receive(c, h->nr_names, &h->names))
 		return refuse(c, HEARTH_EXIT_PROTOCOL, "the list of files did not arrive whole");
+	if (h->opt.congestion &&
+	    hearth_check_congestion(h->opt.congestion, has, sizeof(has))) {
+		snprintf(text, sizeof(text), "--congestion=%s: the far end has only: %s",
+			 h->opt.congestion, has);
+		return refuse(c, HEARTH_EXIT_USAGE, text);
+	}
+	hearth_digest_paths(h->paths, h->nr_paths, &h->names, own_digest);
 	if (a && a->admit(a->ctx, h, &terms, text, sizeof(text)))
 		return refuse(c, h->peer_host ? HEARTH_EXIT_CONNECT : HEARTH_EXIT_PLACE,
 			      *text ? text : "the far end cannot serve this");
 	memcpy(ticket.key, h->key, sizeof(ticket.key));
 	ticket.session = h->session;
 	ticket.seal = (enum hearth_seal_mode)h->opt.seal;
-	code = h->peer_host ? join_peer(c, h, &ticket, streams)
+	ticket.congestion = h->opt.congestion;
+	if (h->is_third_party)
+		bind_ticket(&ticket, h, own_digest);
+	code = h->peer_host ? join_peer(c, h, &ticket, since_ns, streams)
 			    : take_streams(c, h, &terms, &ticket, streams);
 	if (code == HEARTH_EXIT_OK)
 		code = run_job(c, h, &terms, streams);

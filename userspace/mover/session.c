@@ -16,6 +16,7 @@
 
 #define HELLO_MAGIC 0x48545248u /* "HRTH" */
 #define STREAM_MAGIC 0x52545348u /* "HSTR" */
+#define CONGESTION_MAX 15 /* of the kernel */
 #define PROOF_BYTES (8 + 4 + 2 * HEARTH_NONCE_BYTES)
 
 /* A rule goes out as it was written. */
@@ -69,6 +70,7 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	put_text(w, o->chmod);
 	put_text(w, o->suffix);
 	put_text(w, o->backup_dir);
+	put_text(w, o->congestion);
 	put_text(w, o->link_dest);
 }
 
@@ -93,6 +95,8 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 		ret = get_text(r, &o->suffix);
 	if (!ret)
 		ret = get_text(r, &o->backup_dir);
+	if (!ret)
+		ret = get_text(r, &o->congestion);
 	if (!ret)
 		ret = get_text(r, &o->link_dest);
 	return ret;
@@ -131,6 +135,8 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 	hearth_put_u64(&w, h->session);
 	hearth_put_bytes(&w, h->key, sizeof(h->key));
 	hearth_put_u8(&w, h->is_third_party);
+	hearth_put_u32(&w, h->lifetime_s);
+	hearth_put_bytes(&w, h->peer_digest, sizeof(h->peer_digest));
 	hearth_put_u16(&w, h->peer_port);
 	put_text(&w, h->peer_host);
 	put_options(&w, &h->opt);
@@ -155,6 +161,7 @@ static bool options_are_valid(const struct hearth_hello *h)
 	if (hearth_chmod_parse(o->chmod, &chmod) || !o->bytes_per_s ||
 	    (o->suffix && (strchr(o->suffix, '/') || strlen(o->suffix) > HEARTH_SUFFIX_MAX)) ||
 	    o->seal >= HEARTH_NR_SEALS || o->compress_level > HEARTH_MAX_COMPRESS_LEVEL ||
+	    (o->congestion && strlen(o->congestion) > CONGESTION_MAX) ||
 	    h->nr_names > HEARTH_MAX_NAMES)
 		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
@@ -208,6 +215,8 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 	hearth_get_copy(&r, ret->key, sizeof(ret->key));
 	third = hearth_get_u8(&r);
 	ret->is_third_party = third;
+	ret->lifetime_s = hearth_get_u32(&r);
+	hearth_get_copy(&r, ret->peer_digest, sizeof(ret->peer_digest));
 	ret->peer_port = hearth_get_u16(&r);
 	hearth_options_init(&ret->opt);
 	err = get_text(&r, &ret->peer_host);
@@ -219,7 +228,8 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 		err = get_rules(&r, &ret->filter);
 	ret->nr_names = hearth_get_u32(&r);
 	if (!err &&
-	    (r.is_bad || hearth_reader_left(&r) || third > 1 || (ret->peer_host && !third) ||
+	    (r.is_bad || hearth_reader_left(&r) || third > 1 || !ret->lifetime_s != !third ||
+	     ret->lifetime_s > 86400 || (ret->peer_host && !third) ||
 	     !ret->peer_host != !ret->peer_port || !options_are_valid(ret)))
 		err = -EPROTO;
 	if (err)
@@ -239,10 +249,12 @@ void hearth_hello_exit(struct hearth_hello *h)
 	free(h->opt.chmod);
 	free(h->opt.suffix);
 	free(h->opt.backup_dir);
+	free(h->opt.congestion);
 	free(h->opt.link_dest);
 	h->opt.chmod = NULL;
 	h->opt.suffix = NULL;
 	h->opt.backup_dir = NULL;
+	h->opt.congestion = NULL;
 	h->opt.link_dest = NULL;
 	OPENSSL_cleanse(h->key, sizeof(h->key));
 	h->paths = NULL;
@@ -283,7 +295,50 @@ int hearth_ticket_init(struct hearth_ticket *t, uint8_t seal)
 	int ret = hearth_random_bytes(&t->session, sizeof(t->session));
 
 	t->seal = (enum hearth_seal_mode)seal;
+	t->congestion = NULL;
 	return ret ? ret : hearth_random_bytes(t->key, sizeof(t->key));
+}
+
+/* Each text with its length, so that no two lists look the same. */
+static void digest_text(EVP_MD_CTX *ctx, const char *text)
+{
+	uint64_t len = htole64(strlen(text));
+
+	EVP_DigestUpdate(ctx, &len, sizeof(len));
+	EVP_DigestUpdate(ctx, text, strlen(text));
+}
+
+void hearth_digest_paths(char *const *paths, uint32_t nr, const struct hearth_names *names,
+			 uint8_t ret[HEARTH_DIGEST_BYTES])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint64_t count = htole64(nr);
+
+	if (!ctx || !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
+		abort(); /* no digest must not become one that everybody knows */
+	EVP_DigestUpdate(ctx, &count, sizeof(count));
+	for (uint32_t i = 0; i < nr; i++)
+		digest_text(ctx, paths[i]);
+	for (uint32_t i = 0; i < names->nr; i++)
+		digest_text(ctx, names->v[i]);
+	EVP_DigestFinal_ex(ctx, ret, NULL);
+	EVP_MD_CTX_free(ctx);
+}
+
+void hearth_ticket_bind(struct hearth_ticket *t, const uint8_t from[HEARTH_DIGEST_BYTES],
+			const uint8_t to[HEARTH_DIGEST_BYTES], uint32_t lifetime_s)
+{
+	uint8_t text[8 + 2 * HEARTH_DIGEST_BYTES + 4], key[HEARTH_KEY_BYTES];
+	struct hearth_writer w = hearth_writer_of(text, sizeof(text));
+	unsigned int len = sizeof(key);
+
+	hearth_put_bytes(&w, "onecopy", 8);
+	hearth_put_bytes(&w, from, HEARTH_DIGEST_BYTES);
+	hearth_put_bytes(&w, to, HEARTH_DIGEST_BYTES);
+	hearth_put_u32(&w, lifetime_s);
+	HMAC(EVP_sha256(), t->key, sizeof(t->key), text, w.len, key, &len);
+	memcpy(t->key, key, sizeof(t->key));
+	OPENSSL_cleanse(key, sizeof(key));
 }
 
 static void mac(const struct hearth_ticket *t, const char side[6], const uint8_t proof[PROOF_BYTES],

@@ -14,6 +14,11 @@
  * The key that seals the blocks of a stream is HMAC(key, "sealed" session stream S C).
  * HMAC is HMAC-SHA-256. Nonces are 32 random bytes; the key never leaves the
  * ssh connection. Whatever else connects to the port is closed.
+ *
+ * Between two servers the client makes the key, and it is good for one copy alone:
+ * what both use is HMAC(key, what is read, what is written, how long it is good
+ * for), where each takes its own part from what it was told to do. A key that is
+ * used for other paths, in the other direction or too late opens nothing.
  */
 #ifndef HEARTH_SESSION_H
 #define HEARTH_SESSION_H
@@ -28,6 +33,7 @@
 #define HEARTH_KEY_BYTES 32
 #define HEARTH_NONCE_BYTES 32
 #define HEARTH_MAC_BYTES 32
+#define HEARTH_DIGEST_BYTES 32
 #define HEARTH_MAX_PATHS 4096
 
 enum hearth_direction {
@@ -43,7 +49,9 @@ struct hearth_hello {
 	uint16_t port_high;
 	uint64_t session;
 	uint8_t key[HEARTH_KEY_BYTES];
-	bool is_third_party; /* the streams join two servers; the key is @key in any case */
+	bool is_third_party; /* the streams join two servers; the key comes from @key in any case */
+	uint32_t lifetime_s; /* of such a key, from the hello on */
+	uint8_t peer_digest[HEARTH_DIGEST_BYTES]; /* what the other server is told to do */
 	uint16_t peer_port; /* and this one connects to the other, */
 	char *peer_host; /* or opens a port: NULL */
 	struct hearth_options opt;
@@ -76,10 +84,19 @@ struct hearth_ticket {
 	uint64_t session;
 	uint8_t key[HEARTH_KEY_BYTES];
 	enum hearth_seal_mode seal;
+	const char *congestion; /* as struct hearth_options has it */
 };
 
 /* A new session with a new key. 0 or -errno. */
 int hearth_ticket_init(struct hearth_ticket *t, uint8_t seal);
+
+/* What one end of a copy is told to read or to write, in short. */
+void hearth_digest_paths(char *const *paths, uint32_t nr, const struct hearth_names *names,
+			 uint8_t ret[HEARTH_DIGEST_BYTES]);
+
+/* Makes the key one for this copy: from what is read to what is written. */
+void hearth_ticket_bind(struct hearth_ticket *t, const uint8_t from[HEARTH_DIGEST_BYTES],
+			const uint8_t to[HEARTH_DIGEST_BYTES], uint32_t lifetime_s);
 
 /*
  * Both return 0, -EACCES if the peer does not know the key, or -errno; and the key that seals this
@@ -92,6 +109,9 @@ int hearth_prove_as_server(int fd, const struct hearth_ticket *t, uint32_t nr_st
 
 /* A listening socket on a free port of the range, IPv6 and IPv4. The descriptor or -errno. */
 int hearth_listen(uint16_t port_low, uint16_t port_high, uint16_t *ret_port);
+
+/* Whether this end has what --congestion names. 0, or -errno with what it has in @text. */
+int hearth_check_congestion(const char *name, char *text, size_t size);
 
 #define HEARTH_CONNECT_SECONDS 10
 

@@ -2,8 +2,9 @@
 /*
  * A copy between two far ends.
  *
- * This end starts both and makes them a key for this one job. One of them opens a
- * port, the other connects to it; if that fails it is tried the other way round.
+ * This end starts both and makes them a key for this one copy, between these paths,
+ * in this direction and for a time (session.h). One of them opens a port, the
+ * other connects to it; if that fails it is tried the other way round.
  * Data goes between them; what they say to each other on their control channels
  * goes through here, where it is looked at: what the source offers must have been
  * asked for. Neither gets any credentials of the other, and both stop when this
@@ -25,6 +26,8 @@ struct third {
 	struct hearth_far from;
 	struct hearth_far to;
 	struct hearth_ticket ticket;
+	uint8_t from_digest[HEARTH_DIGEST_BYTES];
+	uint8_t to_digest[HEARTH_DIGEST_BYTES];
 	struct hearth_names expected;
 	/* how far the index is that came by */
 	uint64_t nr_batches;
@@ -60,8 +63,10 @@ static int greet(struct third *t, struct hearth_far *f, const struct hearth_far 
 		.paths = sends ? cmd->sources : (char **)&cmd->destination.path,
 		.session = t->ticket.session,
 		.is_third_party = true,
+		.lifetime_s = cmd->opt.timeout_s,
 	};
 
+	memcpy(h.peer_digest, sends ? t->to_digest : t->from_digest, sizeof(h.peer_digest));
 	memcpy(h.key, t->ticket.key, sizeof(h.key));
 	if (opener) {
 		h.peer_host = (char *)hearth_far_data_host(opener, buf, sizeof(buf));
@@ -233,6 +238,9 @@ enum hearth_exit hearth_run_third(const struct hearth_command *cmd, struct heart
 		return HEARTH_EXIT_SYSTEM;
 	t->cmd = cmd;
 	t->job = job;
+	hearth_digest_paths(cmd->sources, cmd->nr_sources, &cmd->names, t->from_digest);
+	hearth_digest_paths((char **)&cmd->destination.path, 1, &(struct hearth_names){ 0 },
+			    t->to_digest);
 	if (hearth_command_expect(cmd, &t->expected)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
 	} else if (attempt(t, false)) {

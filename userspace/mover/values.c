@@ -229,6 +229,8 @@ static char **place_of_text(struct hearth_command *cmd, int which)
 		return &cmd->opt.backup_dir;
 	case OPT_KEY_FILE:
 		return &cmd->key_file;
+	case OPT_CONGESTION:
+		return &cmd->opt.congestion;
 	case OPT_CERT:
 		return &cmd->certs.cert;
 	case OPT_CERT_KEY:

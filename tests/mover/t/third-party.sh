@@ -55,6 +55,32 @@ mkdir guarded
 export HOSTILE=unasked
 expect 2 timeout 20 "$HEARTHCP" -a -e ./rsh --hearthd-path="$HEARTHD" "bad:src" "good:$PWD/guarded/"
 [ -z "$(ls -A guarded)" ] || fail "let through: $(ls -A guarded)"
+# A key for other paths opens nothing.
+HOSTILE=otherpaths
+expect 3 timeout 20 "$HEARTHCP" -a -e ./rsh --hearthd-path="$HEARTHD" "bad:src" "good:$PWD/guarded/"
+[ -z "$(ls -A guarded)" ] || fail "let through: $(ls -A guarded)"
+# The end that waits for the other waits only as long as the key is good.
+cat > rsh << RSH
+#!/bin/sh
+host=\$1
+shift
+echo \$\$ > "$PWD/\$host.pid"
+[ \$host = silent ] && exec sleep 1000
+exec "\$@"
+RSH
+"$HEARTHCP" -a --timeout=1 -e ./rsh --hearthd-path="$HEARTHD" "silent:src" "waits:$PWD/guarded/" 2> err &
+client=$!
+until_true test -s waits.pid
+until_true test -s silent.pid
+is_gone() {
+	! grep -qs hearthd "/proc/$1/comm" || [ "$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat")" = Z ]
+}
+until_true grep -qs hearthd "/proc/$(cat waits.pid)/comm"
+until_true is_gone "$(cat waits.pid)"
+kill -0 $client || fail "the client ended first: $(cat err)"
+kill -INT $client
+kill "$(cat silent.pid)"
+wait $client || true
 # Stopping this end stops both.
 cat > rsh << RSH
 #!/bin/sh
