@@ -74,6 +74,15 @@ static int take_bool(struct parser *p, const char *value, bool *ret)
 	return *ret || !strcmp(value, "no") ? 0 : refuse(p, "give yes or no", value);
 }
 
+static int take_limit(struct parser *p, const char *value, uint32_t *ret)
+{
+	uint64_t number = 0;
+	int err = take_number(p, value, HEARTH_MAX_CONNECTIONS, &number);
+
+	*ret = (uint32_t)number;
+	return err;
+}
+
 static int take_global(struct parser *p, const char *key, const char *value)
 {
 	uint64_t number = 0;
@@ -100,11 +109,10 @@ static int take_global(struct parser *p, const char *key, const char *value)
 		p->config->port = (uint16_t)number;
 		return ret;
 	}
-	if (!strcmp(key, "max-connections")) {
-		ret = take_number(p, value, 10000, &number);
-		p->config->max_connections = (uint32_t)number;
-		return ret;
-	}
+	if (!strcmp(key, "max-connections"))
+		return take_limit(p, value, &p->config->max_connections);
+	if (!strcmp(key, "max-per-peer"))
+		return take_limit(p, value, &p->config->max_per_peer);
 	return refuse(p, "there is no such setting; see hearthd(8)", key);
 }
 
@@ -141,6 +149,12 @@ static int take_for_module(struct parser *p, const char *key, const char *value)
 		return take_bool(p, value, &m->is_writable);
 	if (!strcmp(key, "users"))
 		return take_text(&m->users, value);
+	if (!strcmp(key, "max-connections"))
+		return take_limit(p, value, &m->max_connections);
+	if (!strcmp(key, "bwlimit"))
+		return hearth_parse_size(value, &m->bytes_per_s) || !m->bytes_per_s
+			       ? refuse(p, "give bytes a second, like 10M", value)
+			       : 0;
 	if (!strcmp(key, "user"))
 		return take_user(p, value);
 	if (!strcmp(key, "group"))
@@ -220,6 +234,7 @@ int hearth_config_load(struct hearth_config *c, const char *path, char *text, si
 
 	*c = (struct hearth_config){ .port = HEARTH_DEFAULT_PORT,
 				     .max_connections = 32,
+				     .max_per_peer = 16,
 				     .memory_bytes = 64u << 20 };
 	if (!f) {
 		ret = -errno;

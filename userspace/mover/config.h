@@ -12,12 +12,15 @@
 
 #define HEARTH_DEFAULT_PORT 7350
 #define HEARTH_MAX_MODULES 256
+#define HEARTH_MAX_CONNECTIONS 10000
 
 struct hearth_module {
 	char *name;
 	char *path;
 	char *users; /* separated by blanks; NULL: everybody who has a key */
 	bool is_writable;
+	uint32_t max_connections; /* at a time; 0: any number */
+	uint64_t bytes_per_s; /* that a connection may read; 0: no limit */
 	uid_t uid; /* (uid_t)-1: as the daemon */
 	gid_t gid;
 };
@@ -27,6 +30,7 @@ struct hearth_config {
 	uint16_t data_low; /* 0: any port */
 	uint16_t data_high;
 	uint32_t max_connections;
+	uint32_t max_per_peer; /* of these, from one address */
 	uint64_t memory_bytes; /* the most that a connection's blocks may take */
 	char *keys; /* either this or certificates, or both */
 	struct hearth_certs certs;

@@ -7,6 +7,7 @@
  * client calls "module/path" is a path that starts at the module's directory and
  * cannot leave it (openat2 again, confine.h).
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -28,6 +29,7 @@
 #include "config.h"
 #include "confine.h"
 #include "daemon.h"
+#include "guests.h"
 #include "server.h"
 #include "tls.h"
 
@@ -38,7 +40,7 @@ struct daemon {
 	struct hearth_keys keys;
 	int listen_fd;
 	int signal_fd;
-	uint32_t nr_children;
+	struct hearth_guests guests;
 };
 
 /* Log lines go to standard error, where systemd collects them. */
@@ -124,10 +126,27 @@ static void name_peer(int fd, char *buf, socklen_t size)
 }
 
 struct guest {
-	const struct daemon *daemon;
+	struct daemon *daemon;
+	struct hearth_guest *seat;
 	struct hearth_tls *tls;
 	int base_fd;
 };
+
+static int apply_limits(struct guest *g, const struct hearth_module *m, struct hearth_hello *h,
+			char *text, size_t size)
+{
+	const struct hearth_config *c = &g->daemon->config;
+	uint32_t number = (uint32_t)(m - c->modules);
+
+	if (!hearth_guests_enter(&g->daemon->guests, g->seat, number, m->max_connections))
+		return refuse(text, size, "as many as may use this module at a time do; try again",
+			      m->name);
+	if (h->opt.memory_bytes > c->memory_bytes)
+		h->opt.memory_bytes = c->memory_bytes;
+	if (m->bytes_per_s && h->opt.bytes_per_s > m->bytes_per_s)
+		h->opt.bytes_per_s = m->bytes_per_s;
+	return 0;
+}
 
 /* Which module the job is for, whether it may, and what it is bound to. */
 static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
@@ -152,6 +171,8 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 			      h->peer_host);
 	if (!ret)
 		ret = check_rights(m, g->tls->user, h, text, size);
+	if (!ret)
+		ret = apply_limits(g, m, h, text, size);
 	if (ret)
 		return ret;
 	g->base_fd = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -159,8 +180,6 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 		return refuse(text, size, "the module's directory cannot be opened", m->name);
 	if (become(m))
 		return refuse(text, size, "the daemon may not become the module's user", m->name);
-	if (h->opt.memory_bytes > c->memory_bytes)
-		h->opt.memory_bytes = c->memory_bytes;
 	h->port_low = c->data_low;
 	h->port_high = c->data_high;
 	terms->base_fd = g->base_fd;
@@ -172,10 +191,10 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 	return 0;
 }
 
-static int serve(const struct daemon *d, int fd)
+static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
 {
 	struct hearth_tls tls;
-	struct guest g = { .daemon = d, .tls = &tls, .base_fd = -1 };
+	struct guest g = { .daemon = d, .seat = seat, .tls = &tls, .base_fd = -1 };
 	const struct hearth_admission admission = { admit, &g };
 	enum hearth_exit code;
 	/* Read anew for each connection: a certificate that was renewed counts at once. */
@@ -196,7 +215,7 @@ static int serve(const struct daemon *d, int fd)
 }
 
 /* The child has nothing of the parent's but its configuration. */
-static void run_child(struct daemon *d, int fd)
+static void run_child(struct daemon *d, int fd, struct hearth_guest *seat)
 {
 	sigset_t none;
 
@@ -205,27 +224,41 @@ static void run_child(struct daemon *d, int fd)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	hearth_close(&d->listen_fd);
 	hearth_close(&d->signal_fd);
-	_exit(serve(d, fd));
+	_exit(serve(d, fd, seat));
+}
+
+static void turn_away(const struct in6_addr *from, const char *why)
+{
+	char text[128], address[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(AF_INET6, from, address, sizeof(address));
+	snprintf(text, sizeof(text), "a connection from %s was turned away", address);
+	tell("", text, why);
 }
 
 static void take_connection(struct daemon *d)
 {
 	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC), on = 1;
+	struct in6_addr from = in6addr_any;
+	const char *why = "it is gone already";
+	struct hearth_guest *seat = NULL;
 	pid_t pid;
 
 	if (fd < 0)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (d->nr_children == d->config.max_connections) {
-		tell("", "a connection was turned away", "max-connections is reached");
+	if (!hearth_guest_address(fd, &from))
+		seat = hearth_guests_seat(&d->guests, &d->config, &from, &why);
+	if (!seat) {
+		turn_away(&from, why);
 		close(fd);
 		return;
 	}
 	pid = fork();
 	if (!pid)
-		run_child(d, fd);
+		run_child(d, fd, seat);
 	if (pid > 0)
-		d->nr_children++;
+		seat->pid = pid;
 	else
 		tell("", "no process for a connection", strerror(errno));
 	close(fd);
@@ -235,13 +268,14 @@ static void take_connection(struct daemon *d)
 static bool take_signal(struct daemon *d)
 {
 	struct signalfd_siginfo info;
+	pid_t pid;
 
 	if (read(d->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return true;
 	if (info.ssi_signo != SIGCHLD)
 		return false;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		d->nr_children--;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		hearth_guests_left(&d->guests, pid);
 	return true;
 }
 
@@ -295,6 +329,12 @@ enum hearth_exit hearth_daemon(const char *config_path)
 		hearth_config_exit(&d.config);
 		return HEARTH_EXIT_USAGE;
 	}
+	if (hearth_guests_init(&d.guests, &d.config)) {
+		tell("", "out of memory", "");
+		hearth_keys_exit(&d.keys);
+		hearth_config_exit(&d.config);
+		return HEARTH_EXIT_SYSTEM;
+	}
 	d.listen_fd = hearth_listen(d.config.port, d.config.port, &port);
 	d.signal_fd = open_signals();
 	if (d.listen_fd < 0 || d.signal_fd < 0) {
@@ -308,6 +348,7 @@ enum hearth_exit hearth_daemon(const char *config_path)
 	}
 	hearth_close(&d.listen_fd);
 	hearth_close(&d.signal_fd);
+	hearth_guests_exit(&d.guests, &d.config);
 	hearth_keys_exit(&d.keys);
 	hearth_config_exit(&d.config);
 	return code;

@@ -162,7 +162,7 @@ static int shake_hands(struct hearth_far *f, int fd, const struct hearth_secret 
 	char text[512];
 	int ret = hearth_tls_connect(&f->tls, fd, &id, HEARTH_CONNECT_SECONDS, text, sizeof(text));
 
-	if (ret && secret)
+	if (ret == -EACCES && secret)
 		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT,
 				"%s: %s and the daemon do not have the same key: %s", f->host,
 				secret->user, text);

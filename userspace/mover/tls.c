@@ -307,7 +307,8 @@ static void explain(const struct hearth_tls *t, int err, char *text, size_t size
 	if (err == -EACCES && t->user[0])
 		snprintf(text, size, "the common name \"%s\" is no user's name", t->user);
 	else if (err != -EACCES)
-		snprintf(text, size, "the handshake broke off: %s", strerror(-err));
+		snprintf(text, size, "the handshake broke off: %s%s", strerror(-err),
+			 SSL_is_server(t->ssl) ? "" : "; a daemon that is busy hangs up like that");
 	else if (SSL_is_server(t->ssl))
 		snprintf(text, size, "no known key%s",
 			 t->identity->certs ? " and no certificate" : "");
@@ -330,7 +331,9 @@ static void let_hear(int fd)
 /* @ret: what SSL_connect() or SSL_accept() said. */
 static int complete(struct hearth_tls *t, int ret, char *text, size_t size)
 {
-	bool is_lost = ret != 1 && SSL_get_error(t->ssl, ret) != SSL_ERROR_SSL;
+	bool is_lost = ret != 1 && (SSL_get_error(t->ssl, ret) != SSL_ERROR_SSL ||
+				    ERR_GET_REASON(ERR_peek_error()) ==
+					    SSL_R_UNEXPECTED_EOF_WHILE_READING);
 	int err = is_lost ? -ECONNRESET : -EACCES;
 
 	ERR_clear_error();
