@@ -106,6 +106,8 @@ static int open_beside(const struct hearth_receiver *r, const char *path)
 
 	if (!copy || here < 0 || there < 0)
 		ret = -ENOMEM;
+	else if (strlen(path) == HEARTH_PATH_MAX - 1) /* and more, which did not fit */
+		ret = -ENAMETOOLONG;
 	for (; !ret && (slash = strchr(at, '/')); at = slash + 1) {
 		*slash = '\0';
 		ret = descend(&here, &there, at);

@@ -179,8 +179,12 @@ static bool prepend(char *buf, size_t *at, const char *part, bool is_last)
 
 	if (!len)
 		return true;
-	if (*at < len + 1)
+	if (*at < len + 1) {
+		/* What does not fit loses its front, and so fills the buffer. */
+		memcpy(buf, part + len - *at, *at);
+		*at = 0;
 		return false;
+	}
 	if (!is_last && part[len - 1] != '/')
 		buf[--*at] = '/';
 	*at -= len;

@@ -49,7 +49,7 @@ static void fail_start(struct hearth_far *f, int err)
 				f->host, f->cmd->rsh, f->host);
 		return;
 	}
-	status = hearth_ssh_stop(&f->ssh);
+	status = hearth_ssh_stop(&f->ssh, true);
 	if (status == 127)
 		hearth_job_fail(f->job, HEARTH_EXIT_CONNECT,
 				"%s: there is no %s; install hearth there or give --hearthd-path",
@@ -65,6 +65,9 @@ int hearth_far_greet(struct hearth_far *f, struct hearth_hello *h, const struct 
 	int ret;
 
 	h->nr_names = names->nr;
+	/* ssh may be waiting for somebody to type a password; a daemon has nothing to wait for. */
+	if (hearth_far_is_daemon(f))
+		f->control.timeout_s = f->cmd->opt.timeout_s;
 	ret = hearth_send_hello(&f->control, h);
 	if (!ret)
 		ret = hearth_names_send(&f->control, names);
@@ -229,7 +232,7 @@ int hearth_far_open(struct hearth_far *f, const struct hearth_command *cmd, stru
 		return 0;
 	hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
 	hearth_tls_close(&f->tls);
-	hearth_ssh_stop(&f->ssh);
+	hearth_ssh_stop(&f->ssh, true);
 	return ret;
 }
 
@@ -238,6 +241,6 @@ void hearth_far_close(struct hearth_far *f)
 	if (hearth_far_is_daemon(f))
 		hearth_tls_close(&f->tls);
 	else
-		hearth_ssh_stop(&f->ssh);
+		hearth_ssh_stop(&f->ssh, f->job->is_failed);
 	hearth_control_exit(&f->control);
 }

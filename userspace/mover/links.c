@@ -131,6 +131,8 @@ static int open_twin(struct hearth_receiver *r, uint32_t dir)
 	char path[HEARTH_PATH_MAX];
 
 	hearth_dirs_relative_path(&r->dirs, dir, "", path, sizeof(path));
+	if (strlen(path) == sizeof(path) - 1)
+		return -ENAMETOOLONG;
 	return hearth_open_beneath(r->link_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0);
 }
 

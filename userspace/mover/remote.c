@@ -182,7 +182,7 @@ static void run(struct remote *r)
 	for (uint32_t i = 0; i < r->cmd->nr_streams; i++) {
 		if (r->streams[i])
 			r->streams[i]->ops->free(r->streams[i]);
-		hearth_ssh_stop(&r->forwards[i]);
+		hearth_ssh_stop(&r->forwards[i], r->job->is_failed);
 	}
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Starting the far end, and carrying data connections inside ssh. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,9 @@
 #include "ssh.h"
 
 #define MAX_WORDS 64
+
+/* For ssh to end by itself when there is nothing more to wait for. */
+#define GRACE_MS 3000
 
 /* Splits a command at spaces; @copy holds the words. Returns how many, or -E2BIG. */
 static int split_words(char *copy, char **words)
@@ -94,15 +99,36 @@ int hearth_ssh_forward(struct hearth_ssh *s, const char *rsh, const char *host, 
 	return *host == '-' ? -EINVAL : run(s, rsh, tail);
 }
 
-int hearth_ssh_stop(struct hearth_ssh *s)
+/* True once the process has ended; waits for it @ms, or for ever if that is negative. */
+static bool has_ended(pid_t pid, int ms, int *ret_status)
 {
+	struct pollfd fd = { .fd = ms < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0),
+			     .events = POLLIN };
+	pid_t ended;
+
+	if (fd.fd >= 0)
+		poll(&fd, 1, ms);
+	do {
+		ended = waitpid(pid, ret_status, fd.fd >= 0 ? WNOHANG : 0);
+	} while (ended < 0 && errno == EINTR);
+	hearth_close(&fd.fd);
+	return ended;
+}
+
+int hearth_ssh_stop(struct hearth_ssh *s, bool is_lost)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+	bool is_over;
 	int status = 0;
 
 	hearth_close(&s->fd);
 	if (s->pid <= 0)
 		return 0;
-	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	is_over = has_ended(s->pid, is_lost ? GRACE_MS : -1, &status);
+	for (size_t i = 0; !is_over && i < 2; i++) {
+		kill(s->pid, signals[i]);
+		is_over = has_ended(s->pid, GRACE_MS, &status);
+	}
 	s->pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
