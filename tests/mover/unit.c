@@ -334,8 +334,8 @@ static void varints_have_one_form_only(void **state)
 
 static void a_key_is_for_one_copy(void **state)
 {
-	static char a[] = "a", b[] = "b", ab[] = "ab", empty[] = "";
-	char *one[] = { ab, empty }, *other[] = { a, b }, *third[] = { a };
+	char a[] = "a", b[] = "b", ab[] = "ab", empty[] = "";
+	char *one[2] = { ab, empty }, *other[2] = { a, b }, *third[1] = { a };
 	struct hearth_names none = { 0 }, named = { .nr = 1, .v = one };
 	uint8_t from[HEARTH_DIGEST_BYTES], to[HEARTH_DIGEST_BYTES], x[HEARTH_DIGEST_BYTES];
 	struct hearth_ticket key = { .key = { 1, 2, 3 } }, bound = key, same = key, again;

@@ -26,7 +26,8 @@ bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uin
 {
 	struct hearth_segment *last = b->nr_segs ? &b->segs[b->nr_segs - 1] : NULL;
 
-	if (last && last->kind == kind && kind != HEARTH_SEGMENT_SUM && last->voff + last->len == voff) {
+	if (last && last->kind == kind && kind != HEARTH_SEGMENT_SUM &&
+	    last->voff + last->len == voff) {
 		last->len += len;
 		return true;
 	}

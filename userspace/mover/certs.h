@@ -17,7 +17,7 @@ struct x509_st;
 
 /* Files in PEM form. */
 struct hearth_certs {
-	char *cert; /* with those that lead to the authority, if there are any; NULL: no certificates */
+	char *cert; /* with those that lead to the authority, if there are any; NULL: none */
 	char *key; /* of the certificate, readable for its owner alone */
 	char *ca; /* authorities; NULL: those that the system trusts */
 };

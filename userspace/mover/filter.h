@@ -34,7 +34,7 @@ struct hearth_filter {
 	struct hearth_rule *rules;
 };
 
-/* 0, -ENOMEM, -E2BIG, or or -EINVAL for an empty pattern. */
+/* 0, -ENOMEM, -E2BIG, or -EINVAL for an empty pattern. */
 int hearth_filter_add(struct hearth_filter *f, bool is_include, const char *pattern, size_t len);
 void hearth_filter_exit(struct hearth_filter *f);
 

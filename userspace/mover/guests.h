@@ -10,6 +10,7 @@
 #define HEARTH_GUESTS_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,12 +20,12 @@
 struct hearth_guest {
 	pid_t pid; /* 0: a free place */
 	struct in6_addr address;
-	_Atomic uint32_t module; /* its number plus one; 0: not yet known */
+	atomic_uint_least32_t module; /* its number plus one; 0: not yet known */
 };
 
 struct hearth_guests {
 	struct hearth_guest *v; /* shared */
-	_Atomic uint32_t *nr_of_module; /* shared */
+	atomic_uint_least32_t *nr_of_module; /* shared */
 	uint32_t cap;
 };
 

@@ -117,8 +117,10 @@ const struct hearth_secret *hearth_keys_find(const struct hearth_keys *k, const 
 int hearth_keys_generate(const char *user, char *line, size_t size)
 {
 	uint8_t bytes[HEARTH_SECRET_BYTES];
-	int ret = hearth_user_is_valid(user) ? hearth_random_bytes(bytes, sizeof(bytes)) : -EINVAL, at;
+	int ret = -EINVAL, at;
 
+	if (hearth_user_is_valid(user))
+		ret = hearth_random_bytes(bytes, sizeof(bytes));
 	if (ret)
 		return ret;
 	at = snprintf(line, size, "%s ", user);

@@ -230,8 +230,7 @@ static bool check_certs(const struct hearth_command *cmd)
 	if (!c->cert != !c->key)
 		return hearth_complain("--cert and --cert-key belong together");
 	if (!c->cert && (c->ca || cmd->peer_name))
-		return hearth_complain("--ca and --peer-name need --cert: a daemon that is known by "
-				       "its certificate wants to see one");
+		return hearth_complain("--ca and --peer-name need --cert");
 	if (c->cert && cmd->key_file)
 		return hearth_complain("--cert and --key-file are two ways to the same end");
 	return true;

@@ -23,8 +23,8 @@ int hearth_ssh_start(struct hearth_ssh *s, const char *rsh, const char *host,
 int hearth_ssh_forward(struct hearth_ssh *s, const char *rsh, const char *host, uint16_t port);
 
 /*
- * Closes its input and returns its exit status, as a shell would. It ends when its far end does; with
- * @is_lost, when that cannot be expected, it is helped after a while.
+ * Closes its input and returns its exit status, as a shell would. It ends when its far end does;
+ * with @is_lost, when that cannot be expected, it is helped after a while.
  */
 int hearth_ssh_stop(struct hearth_ssh *s, bool is_lost);
 

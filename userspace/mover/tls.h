@@ -13,6 +13,7 @@
 #define HEARTH_TLS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "certs.h"
 #include "keys.h"
@@ -36,7 +37,7 @@ struct hearth_tls {
 	const struct hearth_identity *identity; /* while the handshake lasts */
 	char *why; /* also: what is wrong with the other side's certificate goes there */
 	size_t why_size;
-	_Atomic int alert; /* what the other side ended the connection with; 0: nothing */
+	atomic_int alert; /* what the other side ended the connection with; 0: nothing */
 	char user[HEARTH_USER_MAX + 1]; /* who came, at the server */
 	uint8_t exported[HEARTH_SECRET_BYTES]; /* known to both sides of this connection alone */
 };

@@ -50,7 +50,7 @@ setfattr -n user.colour -v red dst/f 2> /dev/null || true
 expect 0 ncp -a --delete --backup-dir="$PWD/other" src/ "$HOST:$PWD/dst"
 [ "$(cat other/f)" = "old f" ] || fail "not kept on another file system"
 [ "$(stat -c %u:%g:%Y other/f)" = 123:456:7 ] || fail "attributes: $(stat other/f)"
-[ "$(readlink other/gone/l)" = nowhere ] && [ -p other/gone/fifo ] || fail "not all kept: $(find other)"
+{ [ "$(readlink other/gone/l)" = nowhere ] && [ -p other/gone/fifo ]; } || fail "not all kept: $(find other)"
 no_leftovers other
 # A full one: what cannot be kept is neither replaced nor deleted.
 umount other

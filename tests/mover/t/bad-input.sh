@@ -24,21 +24,20 @@ for to in dst "$HOST:$PWD/dst"; do
 	[ "$(ls dst)" = good ] || fail "there is: $(ls dst)"
 done
 # A path of 4,096 bytes, which no call takes as a whole; one byte less is a path like any other.
-deep=$PWD/deep
-mkdir deep
-(
-	cd deep
-	while [ ${#PWD} -lt 3800 ]; do
-		mkdir "$(printf '%190s' d | tr ' ' d)"
-		cd "$(printf '%190s' d | tr ' ' d)"
-	done
-	left=$((4095 - ${#PWD} - 1))
-	mkdir "$(printf '%*s' $((left - 10)) e | tr ' ' e)"
-	cd "$(printf '%*s' $((left - 10)) e | tr ' ' e)"
-	echo 4095 > "$(printf '%9s' f | tr ' ' f)"
-	echo 4096 > "$(printf '%10s' g | tr ' ' g)"
-	echo 4200 > "$(printf '%114s' h | tr ' ' h)"
-)
+python3 - << 'PY'
+import os
+os.mkdir("deep")
+os.chdir("deep")
+while len(os.getcwd()) < 3800:
+    os.mkdir("d" * 190)
+    os.chdir("d" * 190)
+left = 4095 - len(os.getcwd()) - 1
+os.mkdir("e" * (left - 10))
+os.chdir("e" * (left - 10))
+for name in ("f" * 9, "g" * 10, "h" * 114):
+    with open(name, "w") as f:
+        f.write(name)
+PY
 expect 0 ncp -a deep/ "$HOST:$PWD/copy"
 [ "$(find deep -type f | wc -l)" = 3 ] || fail "the test made $(find deep -type f | wc -l) files"
 [ "$(cd deep && find . -type f -printf '%P %s\n' | sort | md5sum)" = "$(cd copy && find . -type f -printf '%P %s\n' | sort | md5sum)" ] ||

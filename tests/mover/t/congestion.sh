@@ -4,7 +4,8 @@
 command -v ss > /dev/null || skip "no ss here"
 default=$(cat /proc/sys/net/ipv4/tcp_congestion_control)
 other=
-for name in $(cat /proc/sys/net/ipv4/tcp_available_congestion_control); do
+read -r all < /proc/sys/net/ipv4/tcp_available_congestion_control
+for name in $all; do
 	[ "$name" = "$default" ] || other=$name
 done
 [ -n "$other" ] || skip "there is only $default here"

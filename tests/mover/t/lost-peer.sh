@@ -88,8 +88,8 @@ ip link add eth0 netns $near type veth peer name eth0 netns $far || skip "no vet
 ip -n $near addr add 10.213.8.1/24 dev eth0
 ip -n $far addr add 10.213.8.2/24 dev eth0
 for ns in $near $far; do
-	ip -n $ns link set eth0 up
-	ip -n $ns link set lo up
+	ip -n "$ns" link set eth0 up
+	ip -n "$ns" link set lo up
 done
 "$HEARTHD" --generate-key=me > keys
 chmod 600 keys

@@ -55,8 +55,8 @@ ip link add eth0 netns $near type veth peer name eth0 netns $far || skip "no vet
 ip -n $near addr add 10.213.7.1/24 dev eth0
 ip -n $far addr add 10.213.7.2/24 dev eth0
 for ns in $near $far; do
-	ip -n $ns link set eth0 up
-	ip -n $ns link set lo up
+	ip -n "$ns" link set eth0 up
+	ip -n "$ns" link set lo up
 done
 ip -n $near rule add pref 5 ipproto tcp dport 7351-7400 to 10.213.7.2 prohibit || skip "no such routing rules here"
 "$HEARTHD" --generate-key=me > keys

@@ -19,6 +19,7 @@ machine() {
 	[ $status != 77 ] || skip "$(cat out)"
 	[ $status = 0 ] || fail "exit status $status: $(cat out machine/console)"
 }
+# shellcheck disable=SC2016 # for the shell in there to expand
 copies='
 	comes() { for i in $(seq 200); do ! hearthcp --key-file=/etc/hearth/keys hearth://127.0.0.1/scans/f /tmp/got 2> /tmp/err || return 0; sleep 0.1; done; cat /tmp/err; return 1; }
 	comes
