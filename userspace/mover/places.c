@@ -19,11 +19,11 @@ static bool parse_url(const char *text, struct hearth_location *ret)
 /* "host:path" has its colon before any slash; "[v6::address]:path" is a host too. */
 static bool parse_location(const char *text, struct hearth_location *ret)
 {
-	const char *colon =
-		*text == '[' || strstr(text, "@[") ? strstr(text, "]:") : strchr(text, ':');
+	bool has_brackets = *text == '[' || strstr(text, "@[");
+	const char *colon = has_brackets ? strstr(text, "]:") : strchr(text, ':');
 	const char *slash = strchr(text, '/');
 
-	if (strchr("[", *text) && colon)
+	if (has_brackets && colon)
 		colon++;
 	if (hearth_url_is(text))
 		return parse_url(text, ret);

@@ -35,6 +35,14 @@ attributes src > wanted
 expect 0 ncp -aAX --json src/ "$HOST:$PWD/pushed"
 [ "$(summary bytes_moved)" = 0 ] || fail "moved $(summary bytes_moved) bytes"
 attributes pushed | diff wanted - || fail "attributes were not brought up to date"
+# Capabilities, which a change of owner takes away: they come after it.
+if command -v setcap > /dev/null && [ "$(id -u)" = 0 ]; then
+	chown 1234 src/f
+	setcap cap_net_raw+ep src/f
+	expect 0 ncp -aX src/f "$HOST:$PWD/able"
+	[ "$(stat -c %u able)" = 1234 ] || fail "another owner"
+	[ "$(getcap able)" = "able cap_net_raw=ep" ] || fail "capabilities: $(getcap able)"
+fi
 # A default ACL of the destination does not stay on what has none.
 mkdir inherits
 setfacl -d -m u:777:rwx inherits
