@@ -129,8 +129,17 @@ struct guest {
 	struct daemon *daemon;
 	struct hearth_guest *seat;
 	struct hearth_tls *tls;
+	char name[160]; /* for the log: user and address */
 	int base_fd;
 };
+
+static void name_guest(struct guest *g)
+{
+	char address[64];
+
+	name_peer(g->tls->net_fd, address, sizeof(address));
+	snprintf(g->name, sizeof(g->name), "%s (%s)", g->tls->user, address);
+}
 
 static int apply_limits(struct guest *g, const struct hearth_module *m, struct hearth_hello *h,
 			char *text, size_t size)
@@ -149,10 +158,9 @@ static int apply_limits(struct guest *g, const struct hearth_module *m, struct h
 }
 
 /* Which module the job is for, whether it may, and what it is bound to. */
-static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
+static int judge(struct guest *g, struct hearth_hello *h, struct hearth_terms *terms, char *text,
 		 size_t size)
 {
-	struct guest *g = ctx;
 	const struct hearth_config *c = &g->daemon->config;
 	const struct hearth_module *m = NULL;
 	int ret = 0;
@@ -184,11 +192,30 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 	h->port_high = c->data_high;
 	terms->base_fd = g->base_fd;
 	name_peer(g->tls->net_fd, terms->client, sizeof(terms->client));
-	tell(g->tls->user, h->direction == HEARTH_SERVER_SENDS ? "reads from" : "writes to",
-	     m->name);
+	tell(g->name, h->direction == HEARTH_SERVER_SENDS ? "reads from" : "writes to", m->name);
 	if (!h->is_third_party)
 		memcpy(h->key, g->tls->exported, sizeof(h->key));
 	return 0;
+}
+
+static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
+		 size_t size)
+{
+	struct guest *g = ctx;
+	int ret = judge(g, h, terms, text, size);
+
+	if (ret)
+		tell(g->name, "refused", text);
+	return ret;
+}
+
+static void report_stranger(const struct in6_addr *from, const char *what, const char *why)
+{
+	char text[128], address[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(AF_INET6, from, address, sizeof(address));
+	snprintf(text, sizeof(text), "a connection from %s was %s", address, what);
+	tell("", text, why);
 }
 
 static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
@@ -205,10 +232,13 @@ static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
 	char why[512];
 
 	if (hearth_tls_accept(&tls, fd, &identity, HANDSHAKE_SECONDS, why, sizeof(why))) {
-		tell("", "a connection was not admitted", why);
+		report_stranger(&seat->address, "not admitted", why);
 		return HEARTH_EXIT_CONNECT;
 	}
+	name_guest(&g);
 	code = hearth_serve(tls.fd, tls.fd, &admission);
+	snprintf(why, sizeof(why), "ended with status %d", code);
+	tell(g.name, why, "");
 	hearth_close(&g.base_fd);
 	hearth_tls_close(&tls);
 	return code;
@@ -227,15 +257,6 @@ static void run_child(struct daemon *d, int fd, struct hearth_guest *seat)
 	_exit(serve(d, fd, seat));
 }
 
-static void turn_away(const struct in6_addr *from, const char *why)
-{
-	char text[128], address[INET6_ADDRSTRLEN] = "";
-
-	inet_ntop(AF_INET6, from, address, sizeof(address));
-	snprintf(text, sizeof(text), "a connection from %s was turned away", address);
-	tell("", text, why);
-}
-
 static void take_connection(struct daemon *d)
 {
 	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC), on = 1;
@@ -250,7 +271,7 @@ static void take_connection(struct daemon *d)
 	if (!hearth_guest_address(fd, &from))
 		seat = hearth_guests_seat(&d->guests, &d->config, &from, &why);
 	if (!seat) {
-		turn_away(&from, why);
+		report_stranger(&from, "turned away", why);
 		close(fd);
 		return;
 	}

@@ -94,10 +94,12 @@ same_tree data pulled
 [ "$(summary bytes_wire)" -gt 2000000 ] || fail "not over a stream"
 expect 0 as alice -a big "$at/box/"
 cmp big box/big
-logged "alice: writes to: box"
+logged "alice (.*127.0.0.1): writes to: box"
+logged "alice (.*127.0.0.1): ended with status 0"
 # The common name is the user; a module is for some of them.
 expect 4 as bob big "$at/box/x"
 says "box: this module is not for this user"
+logged "bob (.*127.0.0.1): refused: box: this module is not for this user"
 expect 0 as bob "$at/data/big" got
 # A key still does, and a wrong one is not made up for by the daemon's certificate.
 expect 0 "$HEARTHCP" --key-file=carol.keys "$at/data/big" got
@@ -112,7 +114,7 @@ for case in "expired:certificate has expired" "early:certificate is not yet vali
 	rm -f got
 	expect 3 as "$who" "$at/data/big" got
 	says "$at: "
-	logged "a connection was not admitted: .*${case#*:}"
+	logged "a connection from .*127.0.0.1 was not admitted: .*${case#*:}"
 	[ ! -e got ] || fail "$who got in"
 done
 expect 3 as expired "$at/data/big" got
