@@ -43,9 +43,9 @@ bool hearth_compare_is_same(const struct hearth_receiver *r, int dir_fd, const c
 	if (flags & HEARTH_CHECKSUM)
 		return !e->size ||
 		       (e->extras & HEARTH_EXTRA_SUM && has_same_content(dir_fd, name, e));
-	if (flags & HEARTH_IGNORE_TIMES)
-		return false;
-	return flags & HEARTH_SIZE_ONLY || has_same_time(e, st);
+	if (flags & HEARTH_SIZE_ONLY)
+		return true;
+	return !(flags & HEARTH_IGNORE_TIMES) && has_same_time(e, st);
 }
 
 static bool has_same_attrs(const struct hearth_receiver *r, int fd, const struct hearth_batch *b,

@@ -28,6 +28,30 @@ static int make_room(struct hearth_receiver *r)
 	return 0;
 }
 
+static int stat_in(struct hearth_receiver *r, uint32_t dir, const char *name, struct stat *ret)
+{
+	int fd = hearth_dirs_at(&r->dirs, dir)->is_virtual ? -ENOENT
+							   : hearth_dirs_get(&r->dirs, dir);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+	hearth_dirs_put(&r->dirs, dir);
+	return err;
+}
+
+/* True if both names are one file already. */
+static bool is_linked(struct hearth_receiver *r, const struct hearth_batch *b,
+		      const struct hearth_entry *e)
+{
+	struct stat here, there;
+
+	return !stat_in(r, e->parent, hearth_receiver_name(r, b, e), &here) &&
+	       !stat_in(r, e->link_parent, hearth_entry_target(b, e), &there) &&
+	       here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+}
+
 int hearth_links_add(struct hearth_receiver *r, const struct hearth_batch *b,
 		     const struct hearth_entry *e)
 {
@@ -35,7 +59,8 @@ int hearth_links_add(struct hearth_receiver *r, const struct hearth_batch *b,
 	int ret;
 
 	if (r->is_dry) {
-		hearth_item(r, 'h', b, e, NULL);
+		if (!is_linked(r, b, e))
+			hearth_item(r, 'h', b, e, NULL);
 		return 0;
 	}
 	ret = make_room(r);

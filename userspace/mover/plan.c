@@ -253,7 +253,7 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 		skip_file(r, e);
 		return 0;
 	}
-	hearth_item(r, '>', b, e, exists ? &st : NULL);
+	hearth_item(r, '>', b, e, exists && S_ISREG(st.st_mode) ? &st : NULL);
 	if (r->is_dry)
 		return 0;
 	if (exists)
@@ -321,6 +321,7 @@ static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch
 				     : is_same_special(e, &st));
 	if (is_same && hearth_compare_attributes(r, -1, b, e, &st))
 		return 0;
+	exists = exists && (st.st_mode & S_IFMT) == (e->mode & S_IFMT);
 	hearth_item(r, is_same ? '.' : 'c', b, e, exists ? &st : NULL);
 	return make_other(r, dir_fd, b, e, is_same);
 }

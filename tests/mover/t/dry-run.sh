@@ -9,11 +9,13 @@ echo g > src/sub/deep/g
 : > src/empty
 ln -s target src/link
 mkfifo src/pipe
+echo was a symlink > src/turned
 touch -d @1000000000 src/same src/changed src/sub/grown
 cp -a src/same dst/
 echo CHANGED > dst/changed
 echo short > dst/sub/grown
 chmod 600 dst/same
+ln -s nowhere dst/turned
 mkdir dst/gone
 echo x > dst/gone/x
 touch -d @1500000000 dst dst/sub

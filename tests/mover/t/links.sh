@@ -23,9 +23,11 @@ done
 expect 0 ncp -aH --json "$HOST:$PWD/src/" pulled
 same_tree src pulled -H
 [ "$(summary bytes_moved)" -lt 3100000 ] || fail "content of links moved: $(summary bytes_moved)"
-# A second run changes nothing; a link that was broken up is mended.
+# A second run changes nothing, and a dry one says so; a link that was broken up is mended.
 expect 0 ncp -aHi src/ "$HOST:$PWD/pulled"
 [ ! -s out ] || fail "changed again: $(cat out)"
+expect 0 ncp -aHin src/ "$HOST:$PWD/pulled"
+[ ! -s out ] || fail "would change again: $(cat out)"
 cp pulled/a/two x && rm pulled/a/two && cp -p x pulled/a/two && rm x
 expect 0 ncp -aHi src/ "$HOST:$PWD/pulled"
 { grep -qx "hf+++++++++ a/two" out && ! grep -q "^<" out; } || fail "not mended: $(cat out)"
