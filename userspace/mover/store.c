@@ -38,7 +38,7 @@ static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct 
 
 	if (r->job->stream_fd >= 0)
 		return hearth_stream_out(r, b, e, offset, len, data);
-	if (data && len == e->size && atomic_load(&e->state) != HEARTH_FILE_PARTIAL) {
+	if (data && len == e->size) {
 		store_whole(r, b, e, data);
 		return 0;
 	}

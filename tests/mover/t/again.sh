@@ -15,6 +15,9 @@ same_tree src dst
 echo newer > dst/f9
 expect 0 hcp -a --update src/ "$HOST:$PWD/dst"
 [ "$(cat dst/f9)" = newer ] || fail "--update overwrote a newer file"
+ln -sf nowhere dst/f10
+expect 0 hcp -a --update src/ "$HOST:$PWD/dst"
+[ "$(cat dst/f10)" = 10 ] || fail "--update took a symlink for a newer file"
 echo more > src/more
 expect 0 hcp -a --existing src/ dst
 { [ ! -e dst/more ] && [ "$(cat dst/f9)" = 9 ]; } || fail "--existing"

@@ -37,8 +37,11 @@ done <<'LIST'
 --exclude='**.o'
 -f '- *.o' --filter='exclude build/'
 --include-from=rules.in --exclude-from=rules.ex
+--exclude='b/***'
+--include='/a/***' --include='/src/a/***' --include='src' --exclude='*'
+--include='a/b/***' --include='*/' --exclude='*'
 LIST
-[ $n = 16 ] || fail "only $n cases"
+[ $n = 19 ] || fail "only $n cases"
 expect 1 hcp --exclude= src dst
 grep -q "give a pattern" err
 expect 1 hcp -f 'merge x' src dst
