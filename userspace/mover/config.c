@@ -59,10 +59,13 @@ static int take_range(struct parser *p, const char *value)
 	char tail;
 	int nr = sscanf(value, "%5u-%5u%c", &low, &high, &tail);
 
+	p->config->shares_port = !strcmp(value, "same");
+	if (p->config->shares_port)
+		return 0;
 	if (nr == 1)
 		high = low;
 	if (nr < 1 || nr > 2 || !low || low > high || high > 65535)
-		return refuse(p, "give a port or a range like 5000-5010", value);
+		return refuse(p, "give a port, a range like 5000-5010, or same", value);
 	p->config->data_low = (uint16_t)low;
 	p->config->data_high = (uint16_t)high;
 	return 0;

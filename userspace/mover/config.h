@@ -29,6 +29,7 @@ struct hearth_config {
 	uint16_t port;
 	uint16_t data_low; /* 0: any port */
 	uint16_t data_high;
+	bool shares_port; /* data connections come to @port, too */
 	uint32_t max_connections;
 	uint32_t max_per_peer; /* of these, from one address */
 	uint64_t memory_bytes; /* the most that a connection's blocks may take */

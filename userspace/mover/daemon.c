@@ -31,6 +31,7 @@
 #include "daemon.h"
 #include "guests.h"
 #include "server.h"
+#include "share.h"
 #include "tls.h"
 
 #define HANDSHAKE_SECONDS 10
@@ -191,6 +192,7 @@ static int judge(struct guest *g, struct hearth_hello *h, struct hearth_terms *t
 	h->port_low = c->data_low;
 	h->port_high = c->data_high;
 	terms->base_fd = g->base_fd;
+	terms->shared_port = c->shares_port ? c->port : 0;
 	name_peer(g->tls->net_fd, terms->client, sizeof(terms->client));
 	tell(g->name, h->direction == HEARTH_SERVER_SENDS ? "reads from" : "writes to", m->name);
 	if (!h->is_third_party)
@@ -218,6 +220,18 @@ static void report_stranger(const struct in6_addr *from, const char *what, const
 	tell("", text, why);
 }
 
+/* With one port for everything: a data connection goes to the process of its session. */
+static bool pass_on(int fd)
+{
+	struct timeval patience = { .tv_sec = HANDSHAKE_SECONDS };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (!hearth_share_pass_on(fd))
+		return false;
+	close(fd);
+	return true;
+}
+
 static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
 {
 	struct hearth_tls tls;
@@ -231,6 +245,8 @@ static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
 	};
 	char why[512];
 
+	if (d->config.shares_port && pass_on(fd))
+		return HEARTH_EXIT_OK;
 	if (hearth_tls_accept(&tls, fd, &identity, HANDSHAKE_SECONDS, why, sizeof(why))) {
 		report_stranger(&seat->address, "not admitted", why);
 		return HEARTH_EXIT_CONNECT;

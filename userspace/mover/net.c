@@ -16,6 +16,7 @@
 
 #include "../common/io.h"
 #include "session.h"
+#include "share.h"
 
 /* Time for a stranger to prove that he is none. */
 #define PROOF_SECONDS 10
@@ -311,6 +312,19 @@ static int hear_word(struct reception *rc)
 	return word->hear(word->ctx);
 }
 
+/* Of the port, or of the daemon that handed it on. A descriptor or -errno. */
+static int next_connection(int listen_fd)
+{
+	socklen_t len = sizeof(int);
+	int domain = 0, fd;
+
+	getsockopt(listen_fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	if (domain == AF_UNIX)
+		return hearth_share_accept(listen_fd);
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
 			  uint32_t nr_streams, uint32_t timeout_s, const struct hearth_word *word,
 			  struct hearth_stream **streams)
@@ -329,14 +343,14 @@ int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_tick
 	pthread_mutex_init(&rc.lock, NULL);
 	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
 	while (!ret && !all_arrived(&rc)) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		int fd = next_connection(listen_fd);
 
 		if (fd >= 0)
 			invite(&rc, fd);
-		else if (errno == EAGAIN)
+		else if (fd == -EAGAIN)
 			ret = await(&rc, listen_fd, client_fd, rc.word, deadline);
-		else if (errno != EINTR && errno != ECONNABORTED)
-			ret = -errno;
+		else if (fd != -EINTR && fd != -ECONNABORTED)
+			ret = fd;
 		if (ret == 1)
 			ret = hear_word(&rc);
 	}

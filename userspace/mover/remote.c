@@ -16,6 +16,7 @@
 #include "far.h"
 #include "names.h"
 #include "reverse.h"
+#include "share.h"
 
 struct remote {
 	const struct hearth_command *cmd;
@@ -64,6 +65,9 @@ static int connect_direct(struct remote *r, uint32_t i)
 	const char *host = hearth_far_data_host(&r->far, buf, sizeof(buf));
 	int fd = hearth_connect(host, r->far.welcome.port, HEARTH_CONNECT_SECONDS);
 
+	/* What cannot be announced cannot be joined either. */
+	if (fd >= 0 && r->far.welcome.is_shared)
+		hearth_share_announce(fd, r->ticket.session);
 	return fd < 0 ? fd : hearth_join_stream(fd, &r->ticket, i, &r->streams[i]);
 }
 

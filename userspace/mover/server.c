@@ -10,6 +10,7 @@
 #include "reverse.h"
 #include "server.h"
 #include "session.h"
+#include "share.h"
 
 static const char expired[] = "the key for this copy has expired";
 
@@ -80,7 +81,11 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 	const struct hearth_word word = { hearth_reverse_heard, &reverse };
 	int listen_fd, err;
 
-	listen_fd = hearth_listen(h->port_low, h->port_high, &welcome.port);
+	welcome.port = terms->shared_port;
+	welcome.is_shared = terms->shared_port;
+	listen_fd = terms->shared_port
+			    ? hearth_share_listen(h->session)
+			    : hearth_listen(h->port_low, h->port_high, &welcome.port);
 	if (listen_fd < 0) {
 		snprintf(text, sizeof(text),
 			 "no port of %u-%u can be listened on at the far end: %s", h->port_low,
@@ -127,6 +132,9 @@ static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello 
 						  HEARTH_CONNECT_SECONDS)
 				 : -EKEYEXPIRED;
 
+		/* What cannot be announced cannot be joined either. */
+		if (fd >= 0 && h->peer_is_shared)
+			hearth_share_announce(fd, h->session);
 		err = fd < 0 ? fd : hearth_join_stream(fd, ticket, i, &streams[i]);
 	}
 	if (!err)

@@ -10,6 +10,7 @@
 /* What a daemon binds a job to. */
 struct hearth_terms {
 	int base_fd; /* paths start here; -1: they are what they are */
+	uint16_t shared_port; /* where data connections come, see share.h; 0: to their own */
 	char client[64]; /* the address that the client has here; empty: as ssh says */
 };
 

@@ -134,7 +134,7 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 	hearth_put_u16(&w, h->port_high);
 	hearth_put_u64(&w, h->session);
 	hearth_put_bytes(&w, h->key, sizeof(h->key));
-	hearth_put_u8(&w, h->is_third_party);
+	hearth_put_u8(&w, (uint8_t)(h->is_third_party | h->peer_is_shared << 1));
 	hearth_put_u32(&w, h->lifetime_s);
 	hearth_put_bytes(&w, h->peer_digest, sizeof(h->peer_digest));
 	hearth_put_u16(&w, h->peer_port);
@@ -214,7 +214,8 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 	ret->session = hearth_get_u64(&r);
 	hearth_get_copy(&r, ret->key, sizeof(ret->key));
 	third = hearth_get_u8(&r);
-	ret->is_third_party = third;
+	ret->is_third_party = third & 1;
+	ret->peer_is_shared = third & 2;
 	ret->lifetime_s = hearth_get_u32(&r);
 	hearth_get_copy(&r, ret->peer_digest, sizeof(ret->peer_digest));
 	ret->peer_port = hearth_get_u16(&r);
@@ -228,8 +229,8 @@ int hearth_parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 		err = get_rules(&r, &ret->filter);
 	ret->nr_names = hearth_get_u32(&r);
 	if (!err &&
-	    (r.is_bad || hearth_reader_left(&r) || third > 1 || !ret->lifetime_s != !third ||
-	     ret->lifetime_s > 86400 || (ret->peer_host && !third) ||
+	    (r.is_bad || hearth_reader_left(&r) || third > 3 || third == 2 ||
+	     !ret->lifetime_s != !third || ret->lifetime_s > 86400 || (ret->peer_host && !third) ||
 	     !ret->peer_host != !ret->peer_port || !options_are_valid(ret)))
 		err = -EPROTO;
 	if (err)
@@ -270,6 +271,7 @@ int hearth_send_welcome(struct hearth_control *c, const struct hearth_welcome *w
 	hearth_put_u32(&w, HEARTH_PROTOCOL);
 	hearth_put_u16(&w, welcome->port);
 	hearth_put_string(&w, welcome->address, strlen(welcome->address));
+	hearth_put_u8(&w, welcome->is_shared);
 	return hearth_control_send(c, HEARTH_FRAME_WELCOME, buf, w.len);
 }
 
@@ -278,11 +280,14 @@ int hearth_parse_welcome(const struct hearth_frame *f, struct hearth_welcome *re
 	struct hearth_reader r = hearth_reader_of(f->body, f->len);
 	uint32_t magic = hearth_get_u32(&r), protocol = hearth_get_u32(&r);
 	const char *address;
+	uint8_t shared;
 	size_t len;
 
 	ret->port = hearth_get_u16(&r);
 	address = hearth_get_string(&r, sizeof(ret->address) - 1, &len);
-	if (r.is_bad || hearth_reader_left(&r) || magic != HELLO_MAGIC ||
+	shared = hearth_get_u8(&r);
+	ret->is_shared = shared;
+	if (r.is_bad || shared > 1 || hearth_reader_left(&r) || magic != HELLO_MAGIC ||
 	    protocol != HEARTH_PROTOCOL)
 		return -EPROTO;
 	memcpy(ret->address, address, len);

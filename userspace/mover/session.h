@@ -54,6 +54,7 @@ struct hearth_hello {
 	uint8_t peer_digest[HEARTH_DIGEST_BYTES]; /* what the other server is told to do */
 	uint16_t peer_port; /* and this one connects to the other, */
 	char *peer_host; /* or opens a port: NULL */
+	bool peer_is_shared; /* share.h */
 	struct hearth_options opt;
 	uint32_t nr_paths;
 	char **paths;
@@ -64,6 +65,7 @@ struct hearth_hello {
 
 struct hearth_welcome {
 	uint16_t port;
+	bool is_shared; /* the daemon's own; see share.h */
 	char address[64]; /* as the client's ssh reached the server; may be empty */
 };
 

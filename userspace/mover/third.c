@@ -71,6 +71,7 @@ static int greet(struct third *t, struct hearth_far *f, const struct hearth_far 
 	if (opener) {
 		h.peer_host = (char *)hearth_far_data_host(opener, buf, sizeof(buf));
 		h.peer_port = opener->welcome.port;
+		h.peer_is_shared = opener->welcome.is_shared;
 	}
 	return hearth_far_greet(f, &h, sends ? &cmd->names : &no_names);
 }
