@@ -22,7 +22,7 @@
 #define HEARTH_MAX_COMPRESS_LEVEL 19
 #define HEARTH_UNLIMITED UINT64_MAX
 #define HEARTH_VERSION "0.1"
-#define HEARTH_PROTOCOL 2
+#define HEARTH_PROTOCOL 3
 
 /* What the programs exit with; the man page hearthcp(1) has the table. */
 enum hearth_exit {
@@ -96,6 +96,14 @@ enum hearth_stages {
 	HEARTH_STAGES_SPLIT, /* storage threads and network threads, the pool between them */
 };
 
+/* What is measured instead of copied: hearthcp bench. */
+enum hearth_bench {
+	HEARTH_BENCH_FROM_MEMORY = 1, /* the sender reads nothing */
+	HEARTH_BENCH_TO_MEMORY = 2, /* the receiver stores nothing */
+	HEARTH_BENCH_SPLICE = 4, /* payload goes out by sendfile() */
+	HEARTH_BENCH_ALL = 7,
+};
+
 /**
  * struct hearth_options - what a job does; both ends have the same.
  * @flags: enum hearth_flag
@@ -113,6 +121,8 @@ enum hearth_stages {
  * @chmod: changes to modes, as chmod(1) has them, or NULL
  * @suffix: what a backup's name ends with; NULL: "~"
  * @link_dest: a directory whose files are linked where they are the same, or NULL
+ * @bench: enum hearth_bench; 0: a copy
+ * @bench_bytes: how much comes from memory
  *
  * The strings belong to whoever filled them in.
  */
@@ -132,6 +142,8 @@ struct hearth_options {
 	char *chmod;
 	char *suffix;
 	char *link_dest;
+	uint8_t bench;
+	uint64_t bench_bytes;
 };
 
 /* Paths relative to the source, to which a job is restricted. */
@@ -156,6 +168,9 @@ struct hearth_counters {
 	atomic_uint_least64_t files_kept; /* that --delete held back */
 	atomic_uint_least64_t errors;
 	atomic_uint_least64_t vanished;
+	atomic_uint_least64_t run_ns; /* a measurement: how long it took, */
+	atomic_uint_least64_t far_cpu_ns; /* and what the far end needed */
+	atomic_uint_least64_t far_rss_kib;
 	atomic_bool is_index_complete;
 };
 

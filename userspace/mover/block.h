@@ -71,6 +71,8 @@ struct hearth_block {
 	bool is_damaged; /* it could not be unpacked */
 	uint64_t seq;
 	uint64_t session;
+	int payload_fd; /* the payload is also here, for sendfile(); or -1 */
+	uint64_t payload_offset;
 	uint8_t trailer[HEARTH_BLOCK_TRAILER_BYTES];
 	struct hearth_segment segs[HEARTH_BLOCK_MAX_SEGMENTS];
 };

@@ -51,6 +51,7 @@ static const char *const refused[] = {
 void hearth_print_help(void)
 {
 	puts("Usage: hearthcp [OPTION]... SRC... DST\n"
+	     "       hearthcp bench [OPTION]... [HOST:[FILE]]     measure how fast that end is reached\n"
 	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH, [USER@]HOST:PATH, - for a pipe,\n"
 	     "or hearth://[USER@]HOST[:PORT]/MODULE/PATH for a daemon.\n"
 	     "A slash after a source directory stands for what is in it. The same command continues what was interrupted.\n"

@@ -94,6 +94,7 @@ static void carve(struct hearth_pool *pool, uint32_t block_bytes, size_t head_by
 		b->head = head + i * head_bytes;
 		b->data = data + (size_t)i * block_bytes;
 		b->data_bytes = block_bytes;
+		b->payload_fd = -1;
 		hearth_pool_put(b);
 	}
 }

@@ -272,6 +272,9 @@ static void finish(struct hearth_receiver *r)
 	if (!r->is_cancelled && hearth_control_send(r->wires->control, HEARTH_FRAME_DONE, NULL, 0))
 		hearth_engine_fail_control(r->job, -ECONNRESET, 0);
 	wait_for(r, &r->is_bye);
+	/* What was only measured does not stay. */
+	if (r->job->opt.bench && r->rename_to && r->root_fd >= 0)
+		unlinkat(r->root_fd, r->rename_to, 0);
 }
 
 static void run(struct hearth_receiver *r)

@@ -105,6 +105,7 @@ struct hearth_receiver {
 	struct hearth_entry *stream_entry;
 	atomic_uint_least64_t stream_size; /* HEARTH_UNLIMITED until it is known */
 	uint64_t out_offset;
+	atomic_uint_least64_t dropped; /* a measurement: bytes that were not to be stored */
 
 	/* --hard-links: names to be made once their files are in place */
 	struct hearth_link *links;
@@ -115,6 +116,12 @@ struct hearth_receiver {
 	struct hearth_part *parts;
 	uint32_t nr_parts;
 };
+
+/* Nothing is stored: it goes to a pipe, or is only measured. */
+static inline bool hearth_receiver_has_no_place(const struct hearth_receiver *r)
+{
+	return r->job->stream_fd >= 0 || r->job->opt.bench & HEARTH_BENCH_TO_MEMORY;
+}
 
 /* recv.c */
 void hearth_receiver_file_over(struct hearth_receiver *r, struct hearth_batch *b);
@@ -171,6 +178,8 @@ bool hearth_links_find_same(struct hearth_receiver *r, int dir_fd, const struct 
 /* stream.c: files that come from a pipe, and files that go to one. */
 int hearth_stream_plan(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e);
 int hearth_stream_end(struct hearth_receiver *r, uint64_t size);
+void hearth_stream_drop(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
+			uint64_t len);
 int hearth_stream_out(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		      uint64_t offset, uint64_t len, const void *data);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sender: threads that move blocks out, and one that listens to the receiver. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "../common/io.h"
 #include "engine.h"
 #include "send.h"
 
@@ -310,6 +313,24 @@ void hearth_sender_wait_done(struct hearth_sender *s)
 	wait_for(s, &s->is_done);
 }
 
+static bool is_from_memory(const struct hearth_job *job)
+{
+	return job->opt.bench & HEARTH_BENCH_FROM_MEMORY;
+}
+
+/* What sendfile() takes in place of a block's memory: pages of a file that has no disk. */
+static int open_memory(const struct hearth_job *job)
+{
+	int fd;
+
+	if (!is_from_memory(job) || !(job->opt.bench & HEARTH_BENCH_SPLICE))
+		return -1;
+	fd = memfd_create("hearth-bench", MFD_CLOEXEC);
+	if (fd >= 0 && fallocate(fd, 0, 0, job->opt.block_bytes))
+		hearth_close(&fd);
+	return fd;
+}
+
 static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
@@ -318,7 +339,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 	pthread_t listener;
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
-				   s->job->stream_fd >= 0 ||
+				   s->job->stream_fd >= 0 || is_from_memory(s->job) ||
 					   hearth_scan_is_single(s->job, sources, nr)) ||
 	    pthread_create(&listener, NULL, listen_thread, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
@@ -347,6 +368,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	}
 	s->job = job;
 	s->wires = wires;
+	s->memory_fd = open_memory(job);
 	hearth_dirs_init(&s->dirs);
 	hearth_table_init(&s->table);
 	hearth_work_init(&s->work);
@@ -370,6 +392,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	}
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
+	hearth_close(&s->memory_fd);
 	hearth_queue_exit(&s->filled);
 	hearth_pace_exit(&s->pace);
 	hearth_removal_exit(&s->removal);

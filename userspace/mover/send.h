@@ -43,6 +43,7 @@ struct hearth_sender {
 	bool is_eager; /* all is wanted */
 	bool is_done; /* the receiver has everything */
 	bool is_cancelled;
+	int memory_fd; /* a measurement of splicing: what stands for the memory; or -1 */
 	bool is_pipe_over; /* what is read from a pipe has been read; its one thread's own */
 };
 

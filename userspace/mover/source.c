@@ -185,12 +185,38 @@ static void fill_from_pipe(struct hearth_source *src, struct hearth_block *b, ui
 	s->is_pipe_over = true;
 }
 
+/* A measurement: what is in the block's memory already will do. */
+static void fill_from_memory(struct hearth_source *src, struct hearth_block *b, uint64_t voff,
+			     uint64_t len)
+{
+	struct hearth_sender *s = src->sender;
+
+	if (s->memory_fd >= 0) {
+		b->payload_fd = fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0);
+		b->payload_offset = 0;
+	}
+	hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, len);
+	b->len += (uint32_t)len;
+}
+
+/* A measurement of splicing: the file itself goes out, and is read only to be hashed. */
+static ssize_t read_spliced(struct hearth_source *src, struct hearth_block *b, int fd, uint64_t len,
+			    uint64_t offset)
+{
+	b->payload_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	b->payload_offset = offset;
+	if (src->sender->job->opt.flags & HEARTH_UNHASHED)
+		return (ssize_t)len;
+	return hearth_pread_full(fd, b->data, len, offset);
+}
+
 /* Puts one part of one file into the block; returns how many bytes of it are dealt with. */
 static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 			  struct hearth_batch *batch, struct hearth_entry *e, uint64_t voff,
 			  uint64_t len)
 {
 	enum hearth_segment_kind kind = HEARTH_SEGMENT_DATA;
+	uint8_t bench = src->sender->job->opt.bench;
 	ssize_t got;
 	int fd;
 
@@ -198,12 +224,18 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 		fill_from_pipe(src, b, voff, voff - e->voff, len);
 		return len;
 	}
+	if (bench & HEARTH_BENCH_FROM_MEMORY) {
+		fill_from_memory(src, b, voff, len);
+		return len;
+	}
 	fd = open_file(src, batch, e);
 	got = fd;
 
 	if (fd >= 0 && e->is_sparse)
 		len = probe_hole(fd, voff - e->voff, len, &kind);
-	if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
+	if (fd >= 0 && bench & HEARTH_BENCH_SPLICE && !b->len && kind == HEARTH_SEGMENT_DATA)
+		got = read_spliced(src, b, fd, len, voff - e->voff);
+	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
 		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
 	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
 		hearth_block_add(b, kind, voff, len);

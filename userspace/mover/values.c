@@ -252,6 +252,14 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		is_ok = take_count("compress-level", text, HEARTH_MAX_COMPRESS_LEVEL, &number);
 		cmd->opt.compress_level = (uint8_t)number;
 		return is_ok;
+	case OPT_FROM:
+		return take_text(&cmd->bench.from, text);
+	case OPT_SIZES:
+		return take_text(&cmd->bench.sizes, text);
+	case OPT_DEPTHS:
+		return take_text(&cmd->bench.depths, text);
+	case OPT_BYTES:
+		return take_size("bytes", text, 1, 1ull << 50, &cmd->bench.bytes);
 	case OPT_KEY_FILE:
 		return take_text(&cmd->key_file, text);
 	case OPT_SEAL:
