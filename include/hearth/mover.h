@@ -121,6 +121,7 @@ enum hearth_bench {
  * @chmod: changes to modes, as chmod(1) has them, or NULL
  * @suffix: what a backup's name ends with; NULL: "~"
  * @link_dest: a directory whose files are linked where they are the same, or NULL
+ * @spares_streams: how many are used is left to the sender
  * @bench: enum hearth_bench; 0: a copy
  * @bench_bytes: how much comes from memory
  *
@@ -142,6 +143,7 @@ struct hearth_options {
 	char *chmod;
 	char *suffix;
 	char *link_dest;
+	bool spares_streams;
 	uint8_t bench;
 	uint64_t bench_bytes;
 };

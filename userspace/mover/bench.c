@@ -92,6 +92,7 @@ static enum hearth_exit measure(const struct hearth_command *cmd, const struct r
 	one.opt.bench = row->bench;
 	one.opt.block_bytes = (uint32_t)row->size;
 	one.nr_streams = (uint32_t)row->depth;
+	one.opt.spares_streams = false;
 	one.is_json = false;
 	one.progress = HEARTH_PROGRESS_OFF;
 	hearth_job_init(&job, &one.opt);

@@ -180,6 +180,7 @@ static void set_defaults(struct hearth_command *cmd)
 	cmd->rsh = strdup("ssh");
 	cmd->hearthd_path = strdup("hearthd");
 	cmd->nr_streams = nr_cpus >= 4 ? 4 : 2;
+	cmd->opt.spares_streams = true;
 }
 
 /* Of a source only what is listed; what a listed directory holds only with -r itself, not with -a.

@@ -176,6 +176,7 @@ static struct hearth_part *alloc_part(struct hearth_receiver *r, struct hearth_b
 		return NULL;
 	}
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->write_lock, NULL);
 	p->entry = e;
 	p->fd = -1;
 	p->journal.fd = -1;
@@ -193,6 +194,7 @@ static void free_part(struct hearth_receiver *r, struct hearth_part *p)
 	hearth_ranges_exit(&p->stored);
 	hearth_verify_exit(&p->slices);
 	hearth_table_put(&r->table, p->batch);
+	pthread_mutex_destroy(&p->write_lock);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -329,6 +331,20 @@ static int clear_range(int fd, uint64_t offset, uint64_t len)
 	return ret;
 }
 
+/*
+ * The kernel takes one buffered write to a file at a time, and others spin meanwhile: a quarter of
+ * the CPU time, with two streams on two CPUs. Here they sleep.
+ */
+static int write_cached(struct hearth_part *p, const void *data, uint64_t len, uint64_t offset)
+{
+	int ret;
+
+	pthread_mutex_lock(&p->write_lock);
+	ret = hearth_pwrite_all(p->fd, data, len, offset);
+	pthread_mutex_unlock(&p->write_lock);
+	return ret;
+}
+
 static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t offset,
 		      uint64_t len, const void *data)
 {
@@ -339,7 +355,7 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 	/* Different blocks of one file are written at the same time. */
 	pthread_mutex_unlock(&p->lock);
 	if (data)
-		ret = hearth_pwrite_all(p->fd, data, len, offset);
+		ret = write_cached(p, data, len, offset);
 	else if (p->is_resumed || r->job->opt.flags & HEARTH_INPLACE)
 		ret = clear_range(p->fd, offset, len);
 	pthread_mutex_lock(&p->lock);

@@ -47,6 +47,7 @@ struct hearth_part {
 	struct hearth_batch *batch;
 	struct hearth_entry *entry;
 	pthread_mutex_t lock;
+	pthread_mutex_t write_lock; /* of buffered writes */
 	int refs; /* under the receiver's parts_lock */
 	int fd;
 	struct hearth_journal journal;

@@ -11,6 +11,9 @@
 #include "engine.h"
 #include "send.h"
 
+/* Files shorter than this, on average, are small ones. */
+#define SMALL_BYTES (1u << 20)
+
 static void cancel(void *arg)
 {
 	struct hearth_sender *s = arg;
@@ -260,6 +263,23 @@ static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_so
 	return b;
 }
 
+static bool has_small_files(const void *ctx)
+{
+	const struct hearth_counters *count = &((const struct hearth_sender *)ctx)->job->count;
+
+	return count->bytes_total / SMALL_BYTES < count->files_total;
+}
+
+/*
+ * With few CPUs a large file is fastest on one stream, since two only stand in each other's way at
+ * the file; small ones gain from every further thread. False once there is nothing more to send.
+ */
+static bool is_needed(struct hearth_sender *s, const struct hearth_stream *stream)
+{
+	return stream == s->wires->streams[0] || !s->job->opt.spares_streams ||
+	       hearth_work_wait(&s->work, has_small_files, s);
+}
+
 static void fused_worker(void *engine, struct hearth_stream *stream)
 {
 	struct hearth_sender *s = engine;
@@ -267,7 +287,7 @@ static void fused_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_block *b;
 
 	hearth_source_init(&src, s);
-	while ((b = next_block(s, &src)) && send_block(s, stream, b))
+	while (is_needed(s, stream) && (b = next_block(s, &src)) && send_block(s, stream, b))
 		;
 	hearth_source_exit(&src);
 	stream->ops->finish(stream);

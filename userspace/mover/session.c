@@ -70,12 +70,14 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	put_text(w, o->chmod);
 	put_text(w, o->suffix);
 	put_text(w, o->link_dest);
+	hearth_put_u8(w, o->spares_streams);
 	hearth_put_u8(w, o->bench);
 	hearth_put_u64(w, o->bench_bytes);
 }
 
 static int get_options(struct hearth_reader *r, struct hearth_options *o)
 {
+	uint8_t spares;
 	int ret;
 
 	hearth_options_init(o);
@@ -95,9 +97,11 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 		ret = get_text(r, &o->suffix);
 	if (!ret)
 		ret = get_text(r, &o->link_dest);
+	spares = hearth_get_u8(r);
+	o->spares_streams = spares;
 	o->bench = hearth_get_u8(r);
 	o->bench_bytes = hearth_get_u64(r);
-	return ret;
+	return ret || spares <= 1 ? ret : -EPROTO;
 }
 
 static int get_rules(struct hearth_reader *r, struct hearth_filter *f)

@@ -296,6 +296,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	case OPT_STREAMS:
 		is_ok = take_count("streams", text, HEARTH_MAX_STREAMS, &number);
 		cmd->nr_streams = (uint32_t)number;
+		cmd->opt.spares_streams = false;
 		break;
 	case OPT_TIMEOUT:
 		is_ok = take_count("timeout", text, 86400, &number);

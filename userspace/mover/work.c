@@ -105,6 +105,18 @@ bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
 	return true;
 }
 
+bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx)
+{
+	bool is_open;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->is_closed && !is_wanted(ctx))
+		pthread_cond_wait(&w->changed, &w->lock);
+	is_open = !w->is_closed;
+	pthread_mutex_unlock(&w->lock);
+	return is_open;
+}
+
 void hearth_work_close(struct hearth_work *w)
 {
 	pthread_mutex_lock(&w->lock);
