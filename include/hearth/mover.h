@@ -96,6 +96,14 @@ enum hearth_stages {
 	HEARTH_STAGES_SPLIT, /* storage threads and network threads, the pool between them */
 };
 
+/* Whether large files go past the page cache. */
+enum hearth_direct {
+	HEARTH_DIRECT_AUTO, /* on disks, where there are storage threads */
+	HEARTH_DIRECT_YES,
+	HEARTH_DIRECT_NO,
+	HEARTH_NR_DIRECT,
+};
+
 /* What is measured instead of copied: hearthcp bench. */
 enum hearth_bench {
 	HEARTH_BENCH_FROM_MEMORY = 1, /* the sender reads nothing */
@@ -122,6 +130,7 @@ enum hearth_bench {
  * @suffix: what a backup's name ends with; NULL: "~"
  * @link_dest: a directory whose files are linked where they are the same, or NULL
  * @spares_streams: how many are used is left to the sender
+ * @direct: enum hearth_direct
  * @bench: enum hearth_bench; 0: a copy
  * @bench_bytes: how much comes from memory
  *
@@ -144,6 +153,7 @@ struct hearth_options {
 	char *suffix;
 	char *link_dest;
 	bool spares_streams;
+	uint8_t direct;
 	uint8_t bench;
 	uint64_t bench_bytes;
 };
@@ -218,6 +228,7 @@ struct hearth_job {
 	void (*cancel)(void *ctx);
 	void *cancel_ctx;
 	bool is_failed;
+	atomic_bool is_direct_refused; /* and this was said */
 	enum hearth_exit exit_code;
 	char failure[512];
 };

@@ -85,7 +85,8 @@ bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uin
 
 static inline bool hearth_block_is_full(const struct hearth_block *b)
 {
-	return b->len == b->data_bytes || b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS;
+	return b->data_bytes - b->len < HEARTH_BLOCK_MIN_PAYLOAD ||
+	       b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS;
 }
 
 /* Writes header, table and trailer for what the block holds. */

@@ -32,8 +32,10 @@ static bool start_worker(struct hearth_engine *e, void (*body)(void *, struct he
 	return true;
 }
 
-static bool is_split(const struct hearth_job *job)
+bool hearth_engine_is_split(const struct hearth_job *job)
 {
+	if (job->opt.stages == HEARTH_STAGES_AUTO && job->opt.direct == HEARTH_DIRECT_YES)
+		return true;
 	if (job->opt.stages != HEARTH_STAGES_AUTO)
 		return job->opt.stages == HEARTH_STAGES_SPLIT;
 	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS;
@@ -43,15 +45,17 @@ bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
 			 void *end)
 {
-	bool split = is_split(job), is_ok = true;
+	bool split = hearth_engine_is_split(job), is_ok = true;
+	uint32_t nr_storage = wires->nr_streams;
 
 	e->nr_workers = 0;
-	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++) {
+	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++)
 		is_ok = start_worker(e, split ? roles->network : roles->fused, end,
 				     wires->streams[i]);
-		if (is_ok && split)
-			is_ok = start_worker(e, roles->storage, end, wires->streams[i]);
-	}
+	if (job->opt.direct != HEARTH_DIRECT_NO && nr_storage < HEARTH_DIRECT_DEPTH)
+		nr_storage = HEARTH_DIRECT_DEPTH;
+	for (uint32_t i = 0; i < nr_storage && is_ok && split; i++)
+		is_ok = start_worker(e, roles->storage, end, NULL);
 	if (!is_ok) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"only %u threads could be started; use fewer --streams",

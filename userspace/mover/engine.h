@@ -3,13 +3,15 @@
  * What both ends have in common: worker threads around the streams.
  *
  * With few CPUs each stream has one thread that runs a block to completion
- * while it is warm in the cache. With more, as many storage threads work on the
- * other side of a queue, and the pool is what lies between the two.
+ * while it is warm in the cache. With more, or past the page cache, storage
+ * threads work on the other side of a queue, as many as streams, or as many as a
+ * disk wants requests; the pool is what lies between the two.
  */
 #ifndef HEARTH_ENGINE_H
 #define HEARTH_ENGINE_H
 
 #include "control.h"
+#include "direct.h"
 #include "pool.h"
 #include "transport.h"
 
@@ -31,8 +33,11 @@ struct hearth_engine_worker {
 
 struct hearth_engine {
 	uint32_t nr_workers;
-	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS];
+	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS + HEARTH_DIRECT_DEPTH];
 };
+
+/* Whether storage and network have threads of their own at this end. */
+bool hearth_engine_is_split(const struct hearth_job *job);
 
 /* False, and the job has failed, if not all threads could be started. */
 bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,

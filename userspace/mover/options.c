@@ -91,6 +91,7 @@ static const struct poptOption table[] = {
 	{ "port", 0, POPT_ARG_STRING, NULL, OPT_PORT, NULL, NULL },
 	{ "data", 0, POPT_ARG_STRING, NULL, OPT_DATA, NULL, NULL },
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
+	{ "direct", 0, POPT_ARG_STRING, NULL, OPT_DIRECT, NULL, NULL },
 	{ "from", 0, POPT_ARG_STRING, NULL, OPT_FROM, NULL, NULL },
 	{ "bytes", 0, POPT_ARG_STRING, NULL, OPT_BYTES, NULL, NULL },
 	{ "sizes", 0, POPT_ARG_STRING, NULL, OPT_SIZES, NULL, NULL },

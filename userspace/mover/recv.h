@@ -19,6 +19,7 @@
 
 #include "confine.h"
 #include "control.h"
+#include "direct.h"
 #include "dirs.h"
 #include "journal.h"
 #include "pool.h"
@@ -50,6 +51,8 @@ struct hearth_part {
 	pthread_mutex_t write_lock; /* of buffered writes */
 	int refs; /* under the receiver's parts_lock */
 	int fd;
+	int direct_fd; /* the same file past the page cache, or -1 */
+	bool is_preallocated; /* a hole must be made, not left */
 	struct hearth_journal journal;
 	struct hearth_ranges stored;
 	struct hearth_slices slices; /* --verify */

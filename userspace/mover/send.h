@@ -54,6 +54,7 @@ void hearth_sender_wait_done(struct hearth_sender *s);
 struct hearth_source {
 	struct hearth_sender *sender;
 	int fd;
+	bool is_direct; /* it is read past the page cache */
 	uint64_t fd_voff; /* which file that is */
 };
 

@@ -8,6 +8,7 @@
 
 #include "../common/io.h"
 #include "confine.h"
+#include "direct.h"
 #include "send.h"
 
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
@@ -18,6 +19,7 @@ void hearth_source_init(struct hearth_source *src, struct hearth_sender *s)
 	src->sender = s;
 	src->fd = -1;
 	src->fd_voff = 0;
+	src->is_direct = false;
 }
 
 void hearth_source_exit(struct hearth_source *src)
@@ -73,6 +75,7 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 		e->is_sparse = false;
 	src->fd = fd;
 	src->fd_voff = e->voff;
+	src->is_direct = hearth_direct_begin_read(src->sender->job, fd, e->size);
 	return fd;
 }
 
@@ -235,6 +238,9 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 		len = probe_hole(fd, voff - e->voff, len, &kind);
 	if (fd >= 0 && bench & HEARTH_BENCH_SPLICE && !b->len && kind == HEARTH_SEGMENT_DATA)
 		got = read_spliced(src, b, fd, len, voff - e->voff);
+	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA && src->is_direct)
+		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
+					 voff - e->voff);
 	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
 		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
 	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
@@ -256,6 +262,14 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 	return len;
 }
 
+/* A file that goes on in another block goes on there where a page, and a disk's block, begins. */
+static uint64_t cut_at_boundary(uint64_t offset, uint64_t len)
+{
+	uint64_t past = (offset + len) % HEARTH_DIRECT_ALIGN;
+
+	return past < len ? len - past : len;
+}
+
 /*
  * Fills in as much of the range as the block takes; the rest goes back to the front of the queue.
  *
@@ -265,8 +279,9 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 {
 	struct hearth_sender *s = src->sender;
 	struct hearth_batch *batch = NULL;
+	bool is_cut = false;
 
-	while (range.len && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+	while (range.len && !is_cut && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
 		struct hearth_entry *e;
 		uint64_t part;
 
@@ -283,7 +298,11 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 		}
 		e = hearth_batch_find(batch, range.voff);
 		part = e->voff + e->size - range.voff;
-		part = fill_part(src, b, batch, e, range.voff, part < range.len ? part : range.len);
+		if (part > range.len) {
+			part = cut_at_boundary(range.voff - e->voff, range.len);
+			is_cut = part < range.len;
+		}
+		part = fill_part(src, b, batch, e, range.voff, part);
 		range.voff += part;
 		range.len -= part;
 	}

@@ -211,6 +211,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	static const char *const integrities[] = { "end", "link" };
 	static const char *const paths[] = { "auto", "direct", "ssh" };
 	static const char *const seals[] = { "none", "mac", "encrypt" };
+	static const char *const directs[] = { "auto", "yes", "no" };
 	static const char *const stages[] = { "auto", "fused", "split" };
 	uint64_t number = 0;
 	int choice = 0;
@@ -283,6 +284,10 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	case OPT_STAGES:
 		choice = choose("stages", text, stages, 3);
 		cmd->opt.stages = (uint8_t)choice;
+		break;
+	case OPT_DIRECT:
+		choice = choose("direct", text, directs, HEARTH_NR_DIRECT);
+		cmd->opt.direct = (uint8_t)choice;
 		break;
 	case OPT_BLOCK_SIZE:
 		is_ok = take_size("block-size", text, HEARTH_BLOCK_MIN_PAYLOAD,

@@ -65,11 +65,16 @@ int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
 
 int hearth_work_push_front(struct hearth_work *w, struct hearth_work_range range)
 {
+	struct hearth_work_range *first;
 	int ret;
 
 	pthread_mutex_lock(&w->lock);
 	ret = make_room(w);
-	if (!ret) {
+	first = w->nr ? slot(w, 0) : NULL;
+	if (first && !first->tries && !range.tries && range.voff + range.len == first->voff) {
+		first->voff = range.voff;
+		first->len += range.len;
+	} else if (!ret) {
 		w->first = (w->first - 1) & (w->cap - 1);
 		w->nr++;
 		*slot(w, 0) = range;
