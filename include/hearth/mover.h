@@ -104,6 +104,14 @@ enum hearth_direct {
 	HEARTH_NR_DIRECT,
 };
 
+/* Where threads and blocks are placed on a machine with several nodes. */
+enum hearth_numa_mode {
+	HEARTH_NUMA_AUTO, /* near disk and card */
+	HEARTH_NUMA_OFF,
+	HEARTH_NUMA_SHOW, /* near disk and card, and both ends say where that is */
+	/* from 16 on: all on a node, 16 being the first */
+};
+
 /* What is measured instead of copied: hearthcp bench. */
 enum hearth_bench {
 	HEARTH_BENCH_FROM_MEMORY = 1, /* the sender reads nothing */
@@ -131,6 +139,7 @@ enum hearth_bench {
  * @link_dest: a directory whose files are linked where they are the same, or NULL
  * @spares_streams: how many are used is left to the sender
  * @direct: enum hearth_direct
+ * @numa: enum hearth_numa_mode; a node's number is not sent to the peer
  * @bench: enum hearth_bench; 0: a copy
  * @bench_bytes: how much comes from memory
  *
@@ -154,6 +163,7 @@ struct hearth_options {
 	char *link_dest;
 	bool spares_streams;
 	uint8_t direct;
+	uint8_t numa;
 	uint8_t bench;
 	uint64_t bench_bytes;
 };

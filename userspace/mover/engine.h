@@ -12,6 +12,7 @@
 
 #include "control.h"
 #include "direct.h"
+#include "numa.h"
 #include "pool.h"
 #include "transport.h"
 
@@ -28,6 +29,7 @@ struct hearth_engine_worker {
 	void (*body)(void *end, struct hearth_stream *stream);
 	void *end;
 	struct hearth_stream *stream;
+	int node;
 	pthread_t thread;
 };
 
@@ -42,12 +44,17 @@ bool hearth_engine_is_split(const struct hearth_job *job);
 /* False, and the job has failed, if not all threads could be started. */
 bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
-			 void *end);
+			 const struct hearth_numa *numa, void *end);
 void hearth_engine_join(struct hearth_engine *e);
 
 /* The pool to use: the one that the wires bring, or @own made ready. 0 or -ENOMEM. */
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
-		       struct hearth_pool *own, struct hearth_pool **ret);
+		       const struct hearth_numa *numa, struct hearth_pool *own,
+		       struct hearth_pool **ret);
+
+/* Where this end's threads and blocks go: near the disk of @path and the card of the streams. */
+void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
+			 const char *path, struct hearth_numa *ret);
 
 /* Sums up what the streams carried. */
 void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires);

@@ -43,7 +43,6 @@ static const char *const refused[] = {
 	"--usermap",
 	"--groupmap",
 	"--out-format",
-	"--numa",
 	"--transport",
 };
 
@@ -75,7 +74,7 @@ void hearth_print_help(void)
 	     "      --fsync=end|file|none             when data is forced to disk\n"
 	     "      --integrity=end|link              checksum every block, or trust the network\n"
 	     "      --block-size=SIZE, --memory=SIZE, --stages=auto|fused|split, --timeout=SECONDS\n"
-	     "      --direct=auto|yes|no             large files past the page cache\n"
+	     "      --direct=auto|yes|no, --numa=auto|off|show|NODE   past the page cache; placement\n"
 	     "      --progress, --no-progress, -P, --stats, -q, --json (events, one a line)\n"
 	     "      --partial, -W, --numeric-ids      always so\n"
 	     "  -h, --help, -V, --version\n"

@@ -92,6 +92,7 @@ static const struct poptOption table[] = {
 	{ "data", 0, POPT_ARG_STRING, NULL, OPT_DATA, NULL, NULL },
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
 	{ "direct", 0, POPT_ARG_STRING, NULL, OPT_DIRECT, NULL, NULL },
+	{ "numa", 0, POPT_ARG_STRING, NULL, OPT_NUMA, NULL, NULL },
 	{ "from", 0, POPT_ARG_STRING, NULL, OPT_FROM, NULL, NULL },
 	{ "bytes", 0, POPT_ARG_STRING, NULL, OPT_BYTES, NULL, NULL },
 	{ "sizes", 0, POPT_ARG_STRING, NULL, OPT_SIZES, NULL, NULL },

@@ -22,6 +22,7 @@
 #include "direct.h"
 #include "dirs.h"
 #include "journal.h"
+#include "numa.h"
 #include "pool.h"
 #include "pulse.h"
 #include "seen.h"
@@ -67,6 +68,7 @@ struct hearth_receiver {
 	const struct hearth_wires *wires;
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
+	struct hearth_numa numa;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_queue received; /* split stages: from network to storage */

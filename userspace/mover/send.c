@@ -366,7 +366,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 				"the control connection could not be used");
 		return;
 	}
-	if (hearth_engine_start(&engine, s->job, s->wires, &roles, s)) {
+	if (hearth_engine_start(&engine, s->job, s->wires, &roles, &s->numa, s)) {
 		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
 		    wait_for(s, &s->is_done))
 			hearth_removal_run(&s->removal, s->job, &s->dirs);
@@ -379,8 +379,11 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 			     char *const *sources, uint32_t nr_sources)
 {
 	struct hearth_sender *s = calloc(1, sizeof(*s));
+	const char *path = nr_sources && job->base_fd < 0 ? sources[0] : NULL;
 
-	if (!s || hearth_engine_pool(job, wires, &s->own_pool, &s->pool)) {
+	if (s)
+		hearth_engine_place(job, wires, "sender", path, &s->numa);
+	if (!s || hearth_engine_pool(job, wires, &s->numa, &s->own_pool, &s->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
 		free(s);

@@ -13,6 +13,7 @@
 
 #include "control.h"
 #include "dirs.h"
+#include "numa.h"
 #include "pace.h"
 #include "pool.h"
 #include "pulse.h"
@@ -29,6 +30,7 @@ struct hearth_sender {
 	const struct hearth_wires *wires;
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
+	struct hearth_numa numa;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_work work;

@@ -72,6 +72,7 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	put_text(w, o->link_dest);
 	hearth_put_u8(w, o->spares_streams);
 	hearth_put_u8(w, o->direct);
+	hearth_put_u8(w, o->numa <= HEARTH_NUMA_SHOW ? o->numa : HEARTH_NUMA_SHOW);
 	hearth_put_u8(w, o->bench);
 	hearth_put_u64(w, o->bench_bytes);
 }
@@ -101,6 +102,7 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 	spares = hearth_get_u8(r);
 	o->spares_streams = spares;
 	o->direct = hearth_get_u8(r);
+	o->numa = hearth_get_u8(r);
 	o->bench = hearth_get_u8(r);
 	o->bench_bytes = hearth_get_u64(r);
 	return ret || spares <= 1 ? ret : -EPROTO;
@@ -174,6 +176,7 @@ static bool options_are_valid(const struct hearth_hello *h)
 	    (o->suffix && (strchr(o->suffix, '/') || strlen(o->suffix) > HEARTH_SUFFIX_MAX)) ||
 	    o->seal >= HEARTH_NR_SEALS || o->compress_level > HEARTH_MAX_COMPRESS_LEVEL ||
 	    h->nr_names > HEARTH_MAX_NAMES || o->direct >= HEARTH_NR_DIRECT ||
+	    o->numa > HEARTH_NUMA_SHOW ||
 	    !bench_is_valid(h))
 		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&

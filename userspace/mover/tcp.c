@@ -241,6 +241,11 @@ struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 	return &t->stream;
 }
 
+int hearth_tcp_socket(const struct hearth_stream *s)
+{
+	return s->ops == &tcp_ops ? ((const struct tcp_stream *)s)->out_fd : -1;
+}
+
 void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,
 			bool is_server)
 {

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/units.h"
 #include "chmod.h"
 #include "engine.h"
 #include "names.h"
+#include "numa.h"
 #include "values.h"
 
 struct hearth_given hearth_given;
@@ -205,6 +207,26 @@ static bool take_ports(struct hearth_command *cmd, const char *text)
 	return true;
 }
 
+static bool take_numa(struct hearth_command *cmd, const char *text)
+{
+	static const char *const modes[] = { "auto", "off", "show" };
+	char path[64];
+	uint64_t node;
+
+	for (uint8_t i = 0; i <= HEARTH_NUMA_SHOW; i++)
+		if (!strcmp(text, modes[i])) {
+			cmd->opt.numa = i;
+			return true;
+		}
+	if (hearth_parse_count(text, HEARTH_NUMA_MAX_NODE, &node))
+		return hearth_complain("--numa=%s: give auto, off, show, or a node's number", text);
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", (unsigned int)node);
+	if (access(path, F_OK))
+		return hearth_complain("--numa=%s: there is no such node here", text);
+	cmd->opt.numa = (uint8_t)(HEARTH_NUMA_NODE + node);
+	return true;
+}
+
 bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 {
 	static const char *const fsyncs[] = { "none", "file", "end" };
@@ -289,6 +311,8 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		choice = choose("direct", text, directs, HEARTH_NR_DIRECT);
 		cmd->opt.direct = (uint8_t)choice;
 		break;
+	case OPT_NUMA:
+		return take_numa(cmd, text);
 	case OPT_BLOCK_SIZE:
 		is_ok = take_size("block-size", text, HEARTH_BLOCK_MIN_PAYLOAD,
 				  HEARTH_BLOCK_MAX_PAYLOAD, &number);
