@@ -58,6 +58,9 @@ check-kernels: ## all tests, the guests on both kernels
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
+bench-copy: $(filter userspace,$(userspace)) ## the mover and its peers between two network namespaces (root), to build/bench/copy.json
+	@tests/bench/copy
+
 bench-lun: ## Hearth and its peers in a guest, timed and counted (MATRIX=quick), to build/bench/lun.json
 	@tests/deps build check
 	@KERNEL=$(GUEST_KERNEL) tests/bench/lun
@@ -90,5 +93,5 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache bench-lun bench-uml vm lint \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache bench-copy bench-lun bench-uml vm lint \
 	install uninstall clean

@@ -97,6 +97,30 @@ enum hearth_stages {
 	HEARTH_STAGES_SPLIT, /* storage threads and network threads, the pool between them */
 };
 
+/* Whether large files go past the page cache. */
+enum hearth_direct {
+	HEARTH_DIRECT_AUTO, /* on disks, where there are storage threads */
+	HEARTH_DIRECT_YES,
+	HEARTH_DIRECT_NO,
+	HEARTH_NR_DIRECT,
+};
+
+/* Where threads and blocks are placed on a machine with several nodes. */
+enum hearth_numa_mode {
+	HEARTH_NUMA_AUTO, /* near disk and card */
+	HEARTH_NUMA_OFF,
+	HEARTH_NUMA_SHOW, /* near disk and card, and both ends say where that is */
+	/* from 16 on: all on a node, 16 being the first */
+};
+
+/* What is measured instead of copied: hearthcp bench. */
+enum hearth_bench {
+	HEARTH_BENCH_FROM_MEMORY = 1, /* the sender reads nothing */
+	HEARTH_BENCH_TO_MEMORY = 2, /* the receiver stores nothing */
+	HEARTH_BENCH_SPLICE = 4, /* payload goes out by sendfile() */
+	HEARTH_BENCH_ALL = 7,
+};
+
 /**
  * struct hearth_options - what a job does; both ends have the same.
  * @flags: enum hearth_flag
@@ -116,6 +140,11 @@ enum hearth_stages {
  * @backup_dir: where backups are kept, or NULL: beside what replaces them
  * @congestion: how TCP is to treat congestion, by the kernel's name for it, or NULL: as it likes
  * @link_dest: a directory whose files are linked where they are the same, or NULL
+ * @spares_streams: how many are used is left to the sender
+ * @direct: enum hearth_direct
+ * @numa: enum hearth_numa_mode; a node's number is not sent to the peer
+ * @bench: enum hearth_bench; 0: a copy
+ * @bench_bytes: how much comes from memory
  *
  * The strings belong to whoever filled them in.
  */
@@ -137,6 +166,11 @@ struct hearth_options {
 	char *backup_dir;
 	char *congestion;
 	char *link_dest;
+	bool spares_streams;
+	uint8_t direct;
+	uint8_t numa;
+	uint8_t bench;
+	uint64_t bench_bytes;
 };
 
 /* Paths relative to the source, to which a job is restricted. */
@@ -161,6 +195,9 @@ struct hearth_counters {
 	atomic_uint_least64_t files_kept; /* that --delete held back */
 	atomic_uint_least64_t errors;
 	atomic_uint_least64_t vanished;
+	atomic_uint_least64_t run_ns; /* a measurement: how long it took, */
+	atomic_uint_least64_t far_cpu_ns; /* and what the far end needed */
+	atomic_uint_least64_t far_rss_kib;
 	atomic_bool is_index_complete;
 };
 
@@ -206,6 +243,7 @@ struct hearth_job {
 	void (*cancel)(void *ctx);
 	void *cancel_ctx;
 	bool is_failed;
+	atomic_bool is_direct_refused; /* and this was said */
 	enum hearth_exit exit_code;
 	char failure[512];
 };

@@ -109,7 +109,7 @@ static void send_block(uint64_t voff, uint64_t len, uint64_t claimed)
 	struct hearth_pool pool;
 	struct hearth_block *b;
 
-	if (hearth_pool_init(&pool, 65536, 1 << 20))
+	if (hearth_pool_init(&pool, 65536, 1 << 20, -1))
 		exit(1);
 	b = hearth_pool_get(&pool);
 	memset(b->data, 'x', len);

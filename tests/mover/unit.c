@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,9 +23,64 @@
 #include "dirs.h"
 #include "index.h"
 #include "journal.h"
+#include "numa.h"
 #include "pool.h"
 #include "seal.h"
 #include "session.h"
+
+static void put_file(const char *root, const char *path, const char *text)
+{
+	char full[512];
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(full, 0700);
+		*slash = '/';
+	}
+	f = fopen(full, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* What a machine of two nodes would say of its devices. */
+static void numa_is_read_from_what_the_machine_says(void **state)
+{
+	struct hearth_numa n = { .card_node = 1, .card = "eth0" };
+	char root[] = "numa.XXXXXX", path[64];
+	cpu_set_t cpus;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	put_file(root, "/sys/devices/system/node/online", "0-1\n");
+	put_file(root, "/sys/devices/system/node/node0/cpulist", "0-1,4\n");
+	put_file(root, "/sys/devices/system/node/node1/cpulist", "2-3,5\n");
+	put_file(root, "/sys/dev/block/8:0/device/numa_node", "1\n");
+	put_file(root, "/sys/dev/block/253:0/queue/depth", "1\n");
+	put_file(root, "/sys/class/net/eth0/device/numa_node", "1\n");
+	put_file(root, "/sys/class/net/eth0/device/msi_irqs/40", "msix\n");
+	put_file(root, "/sys/class/net/eth0/device/msi_irqs/41", "msix\n");
+	put_file(root, "/sys/class/net/eth0/device/msi_irqs/42", "msix\n");
+	put_file(root, "/proc/irq/40/effective_affinity_list", "2\n");
+	put_file(root, "/proc/irq/41/effective_affinity_list", "4\n");
+	put_file(root, "/proc/irq/42/effective_affinity_list", "2-3,5\n");
+	assert_int_equal(hearth_numa_count_nodes(root), 2);
+	assert_int_equal(hearth_numa_count_nodes("/nowhere"), 1);
+	assert_int_equal(hearth_numa_node_of_disk(root, "8:0"), 1);
+	assert_int_equal(hearth_numa_node_of_disk(root, "253:0"), -1);
+	assert_int_equal(hearth_numa_node_of_card(root, "eth0"), 1);
+	assert_int_equal(hearth_numa_node_of_card(root, "lo"), -1);
+	hearth_numa_count_irqs(&n, root);
+	assert_int_equal(n.nr_irqs, 3);
+	assert_int_equal(n.nr_foreign_irqs, 1);
+	put_file(root, "/cpus", "0,2-4,63\n");
+	snprintf(path, sizeof(path), "%s/cpus", root);
+	assert_true(hearth_numa_read_cpus(path, &cpus));
+	assert_int_equal(CPU_COUNT(&cpus), 5);
+	assert_true(CPU_ISSET(63, &cpus) && CPU_ISSET(3, &cpus) && !CPU_ISSET(1, &cpus));
+}
 
 /* The clever set against a bitmap, under random adds. */
 static void ranges_agree_with_a_bitmap(void **state)
@@ -202,7 +258,7 @@ static void a_changed_byte_anywhere_in_a_block_is_noticed(void **state)
 	struct hearth_block *b;
 
 	(void)state;
-	assert_int_equal(hearth_pool_init(&pool, 4096, 16384), 0);
+	assert_int_equal(hearth_pool_init(&pool, 4096, 16384, -1), 0);
 	b = hearth_pool_get(&pool);
 	memset(b->data, 5, 300);
 	b->len = 300;
@@ -365,6 +421,7 @@ static void a_key_is_for_one_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numa_is_read_from_what_the_machine_says),
 		cmocka_unit_test(ranges_agree_with_a_bitmap),
 		cmocka_unit_test(index_survives_the_wire),
 		cmocka_unit_test(nothing_is_opened_through_a_symlink),

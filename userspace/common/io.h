@@ -24,6 +24,15 @@ ssize_t hearth_pipe_read(int fd, void *buf, size_t len, int cancel_fd);
 int hearth_pipe_write(int fd, const void *buf, size_t len, int cancel_fd);
 
 uint64_t hearth_now_ns(void);
+
+/* CPU time of this process so far. */
+uint64_t hearth_cpu_ns(void);
+
+/*
+ * The most memory that this program has had at once; 0: not known. (getrusage() counts what the
+ * process was before it became this program.)
+ */
+uint64_t hearth_peak_kib(void);
 int hearth_random_bytes(void *buf, size_t len);
 void hearth_close(int *fd);
 

@@ -5,6 +5,7 @@
 #include <xxh_x86dispatch.h>
 
 #include "../common/bytes.h"
+#include "../common/io.h"
 #include "block.h"
 
 #define KIND_SHIFT 56
@@ -19,6 +20,7 @@ void hearth_block_reset(struct hearth_block *b)
 	b->nr_segs = 0;
 	b->packed = 0;
 	b->is_damaged = false;
+	hearth_close(&b->payload_fd);
 }
 
 bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uint64_t voff,

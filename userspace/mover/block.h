@@ -84,6 +84,8 @@ struct hearth_block {
 	bool is_damaged; /* it could not be unpacked */
 	uint64_t seq;
 	uint64_t session;
+	int payload_fd; /* the payload is also here, for sendfile(); or -1 */
+	uint64_t payload_offset;
 	uint8_t trailer[HEARTH_BLOCK_TRAILER_BYTES];
 	struct hearth_segment segs[HEARTH_BLOCK_MAX_SEGMENTS];
 };
@@ -96,7 +98,8 @@ bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uin
 
 static inline bool hearth_block_is_full(const struct hearth_block *b)
 {
-	return b->len == b->data_bytes || b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS;
+	return b->data_bytes - b->len < HEARTH_BLOCK_MIN_PAYLOAD ||
+	       b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS;
 }
 
 /* Writes header, table and trailer for what the block holds. */

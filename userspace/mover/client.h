@@ -9,6 +9,9 @@ enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct heart
 enum hearth_exit hearth_run_remote(const struct hearth_command *cmd, struct hearth_job *job,
 				   struct hearth_report *report);
 
+/* hearthcp bench: measures, and prints a table. */
+enum hearth_exit hearth_run_bench(struct hearth_command *cmd);
+
 enum hearth_exit hearth_run_third(const struct hearth_command *cmd, struct hearth_job *job,
 				  struct hearth_report *report);
 

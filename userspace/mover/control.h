@@ -25,6 +25,7 @@
  *   KEEP      receiver -> sender a batch's number and one of its entries, whose source must stay
  *   NAMES     client -> server   paths of --files-from, as many frames as HELLO's number takes
  *   SIZE      sender -> receiver u64 how long the stream turned out to be
+ *   USAGE     server -> client   u64 ns of CPU, u64 KiB of memory: after BYE of a measurement
  *   REVERSE   client -> server   see reverse.h
  *   REVERSED  server -> client
  */
@@ -61,6 +62,7 @@ enum hearth_frame_type {
 	HEARTH_FRAME_KEEP,
 	HEARTH_FRAME_NAMES,
 	HEARTH_FRAME_SIZE,
+	HEARTH_FRAME_USAGE,
 	HEARTH_FRAME_CHECK,
 	HEARTH_FRAME_REVERSE,
 	HEARTH_FRAME_REVERSED,

@@ -106,7 +106,7 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 	bool exists = !hearth_root_stat(r->job->base_fd, path, true, &st);
 	int ret;
 
-	if (r->job->stream_fd >= 0) {
+	if (hearth_receiver_has_no_place(r)) {
 		r->is_root_virtual = true;
 		r->is_eager = true;
 		if (is_single)
@@ -115,6 +115,8 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 				"only a single file can go to standard output");
 		return -EINVAL;
 	}
+	if (exists && r->job->opt.bench)
+		return fail_destination(r, path, -EEXIST);
 	if (is_single && path[len - 1] != '/' && !(exists && S_ISDIR(st.st_mode)))
 		return open_parent(r, path);
 	if (exists && !S_ISDIR(st.st_mode))

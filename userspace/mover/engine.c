@@ -14,26 +14,30 @@ static void *worker_thread(void *arg)
 {
 	struct hearth_engine_worker *w = arg;
 
+	hearth_numa_bind_thread(w->node);
 	w->body(w->end, w->stream);
 	return NULL;
 }
 
 static bool start_worker(struct hearth_engine *e, void (*body)(void *, struct hearth_stream *),
-			 void *end, struct hearth_stream *stream)
+			 void *end, struct hearth_stream *stream, int node)
 {
 	struct hearth_engine_worker *w = &e->workers[e->nr_workers];
 
 	w->body = body;
 	w->end = end;
 	w->stream = stream;
+	w->node = node;
 	if (pthread_create(&w->thread, NULL, worker_thread, w))
 		return false;
 	e->nr_workers++;
 	return true;
 }
 
-static bool is_split(const struct hearth_job *job)
+bool hearth_engine_is_split(const struct hearth_job *job)
 {
+	if (job->opt.stages == HEARTH_STAGES_AUTO && job->opt.direct == HEARTH_DIRECT_YES)
+		return true;
 	if (job->opt.stages != HEARTH_STAGES_AUTO)
 		return job->opt.stages == HEARTH_STAGES_SPLIT;
 	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS;
@@ -41,17 +45,20 @@ static bool is_split(const struct hearth_job *job)
 
 bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
-			 void *end)
+			 const struct hearth_numa *numa, void *end)
 {
-	bool split = is_split(job), is_ok = true;
+	bool split = hearth_engine_is_split(job), is_ok = true;
+	uint32_t nr_storage = wires->nr_streams;
 
+	hearth_numa_tell(numa, job);
 	e->nr_workers = 0;
-	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++) {
+	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++)
 		is_ok = start_worker(e, split ? roles->network : roles->fused, end,
-				     wires->streams[i]);
-		if (is_ok && split)
-			is_ok = start_worker(e, roles->storage, end, wires->streams[i]);
-	}
+				     wires->streams[i], numa->card_node);
+	if (job->opt.direct != HEARTH_DIRECT_NO && nr_storage < HEARTH_DIRECT_DEPTH)
+		nr_storage = HEARTH_DIRECT_DEPTH;
+	for (uint32_t i = 0; i < nr_storage && is_ok && split; i++)
+		is_ok = start_worker(e, roles->storage, end, NULL, numa->disk_node);
 	if (!is_ok) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"only %u threads could be started; use fewer --streams",
@@ -69,10 +76,21 @@ void hearth_engine_join(struct hearth_engine *e)
 }
 
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
-		       struct hearth_pool *own, struct hearth_pool **ret)
+		       const struct hearth_numa *numa, struct hearth_pool *own,
+		       struct hearth_pool **ret)
 {
 	*ret = wires->pool ? wires->pool : own;
-	return wires->pool ? 0 : hearth_pool_init(own, job->opt.block_bytes, job->opt.memory_bytes);
+	return wires->pool ? 0
+			   : hearth_pool_init(own, job->opt.block_bytes, job->opt.memory_bytes,
+					      numa->card_node);
+}
+
+void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
+			 const char *path, struct hearth_numa *ret)
+{
+	hearth_numa_read(ret, "", path, hearth_tcp_socket(wires->streams[0]));
+	hearth_numa_plan(ret, job->opt.numa);
+	ret->end = end;
 }
 
 void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires)

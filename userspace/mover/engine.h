@@ -3,13 +3,16 @@
  * What both ends have in common: worker threads around the streams.
  *
  * With few CPUs each stream has one thread that runs a block to completion
- * while it is warm in the cache. With more, as many storage threads work on the
- * other side of a queue, and the pool is what lies between the two.
+ * while it is warm in the cache. With more, or past the page cache, storage
+ * threads work on the other side of a queue, as many as streams, or as many as a
+ * disk wants requests; the pool is what lies between the two.
  */
 #ifndef HEARTH_ENGINE_H
 #define HEARTH_ENGINE_H
 
 #include "control.h"
+#include "direct.h"
+#include "numa.h"
 #include "pool.h"
 #include "transport.h"
 
@@ -26,23 +29,32 @@ struct hearth_engine_worker {
 	void (*body)(void *end, struct hearth_stream *stream);
 	void *end;
 	struct hearth_stream *stream;
+	int node;
 	pthread_t thread;
 };
 
 struct hearth_engine {
 	uint32_t nr_workers;
-	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS];
+	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS + HEARTH_DIRECT_DEPTH];
 };
+
+/* Whether storage and network have threads of their own at this end. */
+bool hearth_engine_is_split(const struct hearth_job *job);
 
 /* False, and the job has failed, if not all threads could be started. */
 bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
-			 void *end);
+			 const struct hearth_numa *numa, void *end);
 void hearth_engine_join(struct hearth_engine *e);
 
 /* The pool to use: the one that the wires bring, or @own made ready. 0 or -ENOMEM. */
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
-		       struct hearth_pool *own, struct hearth_pool **ret);
+		       const struct hearth_numa *numa, struct hearth_pool *own,
+		       struct hearth_pool **ret);
+
+/* Where this end's threads and blocks go: near the disk of @path and the card of the streams. */
+void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
+			 const char *path, struct hearth_numa *ret);
 
 /* Sums up what the streams carried. */
 void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires);

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	hearth_report_block_signals();
 	raise_descriptor_limit();
 	if (hearth_command_parse(&cmd, argc, (const char **)argv, &code))
-		code = run(&cmd);
+		code = cmd.is_bench ? hearth_run_bench(&cmd) : run(&cmd);
 	hearth_command_exit(&cmd);
 	return code;
 }

@@ -41,14 +41,13 @@ static const char *const refused[] = {
 	"--usermap",
 	"--groupmap",
 	"--out-format",
-	"--numa",
-	"--direct",
 	"--transport",
 };
 
 void hearth_print_help(void)
 {
 	puts("Usage: hearthcp [OPTION]... SRC... DST\n"
+	     "       hearthcp bench [OPTION]... [HOST:[FILE]]     measure how fast that end is reached\n"
 	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH, [USER@]HOST:PATH, - for a pipe,\n"
 	     "or hearth://[USER@]HOST[:PORT]/MODULE/PATH for a daemon.\n"
 	     "A slash after a source directory stands for what is in it. The same command continues what was interrupted.\n"
@@ -77,6 +76,7 @@ void hearth_print_help(void)
 	     "      --fsync=end|file|none             when data is forced to disk\n"
 	     "      --integrity=end|link              checksum every block, or trust the network\n"
 	     "      --block-size=SIZE, --memory=SIZE, --stages=auto|fused|split, --timeout=SECONDS\n"
+	     "      --direct=auto|yes|no, --numa=auto|off|show|NODE   past the page cache; placement\n"
 	     "      --progress, --no-progress, -P, --stats, -q, --json (events, one a line)\n"
 	     "      --partial, -W, --numeric-ids      always so\n"
 	     "  -h, --help, -V, --version\n"

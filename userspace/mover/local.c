@@ -63,6 +63,16 @@ static void free_streams(uint32_t nr, struct hearth_stream **streams)
 			streams[i]->ops->free(streams[i]);
 }
 
+/* Blocks lie near the destination's disk, if anywhere: there is no card. */
+static int node_of(const struct hearth_command *cmd)
+{
+	struct hearth_numa numa;
+
+	hearth_numa_read(&numa, "", cmd->destination.path, -1);
+	hearth_numa_plan(&numa, cmd->opt.numa);
+	return numa.disk_node;
+}
+
 enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct hearth_job *job)
 {
 	struct hearth_stream *near[HEARTH_MAX_STREAMS] = { 0 }, *far[HEARTH_MAX_STREAMS] = { 0 };
@@ -78,7 +88,8 @@ enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct heart
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
 	    hearth_control_init(&controls[0], pair[0], pair[0]) ||
 	    hearth_control_init(&controls[1], pair[1], pair[1]) ||
-	    hearth_pool_init(&pool, cmd->opt.block_bytes, cmd->opt.memory_bytes)) {
+	    hearth_pool_init(&pool, cmd->opt.block_bytes, cmd->opt.memory_bytes,
+			     node_of(cmd))) {
 		hearth_job_fail(job, code, "no memory for the blocks; lower --memory");
 		return code;
 	}

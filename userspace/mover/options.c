@@ -99,6 +99,12 @@ static const struct poptOption table[] = {
 	{ "data", 0, POPT_ARG_STRING, NULL, OPT_DATA, NULL, NULL },
 	{ "congestion", 0, POPT_ARG_STRING, NULL, OPT_CONGESTION, NULL, NULL },
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
+	{ "direct", 0, POPT_ARG_STRING, NULL, OPT_DIRECT, NULL, NULL },
+	{ "numa", 0, POPT_ARG_STRING, NULL, OPT_NUMA, NULL, NULL },
+	{ "from", 0, POPT_ARG_STRING, NULL, OPT_FROM, NULL, NULL },
+	{ "bytes", 0, POPT_ARG_STRING, NULL, OPT_BYTES, NULL, NULL },
+	{ "sizes", 0, POPT_ARG_STRING, NULL, OPT_SIZES, NULL, NULL },
+	{ "depths", 0, POPT_ARG_STRING, NULL, OPT_DEPTHS, NULL, NULL },
 	{ "progress", 0, POPT_ARG_NONE, NULL, OPT_PROGRESS, NULL, NULL },
 	{ "no-progress", 0, POPT_ARG_NONE, NULL, OPT_NO_PROGRESS, NULL, NULL },
 	{ "json", 0, POPT_ARG_NONE, &hearth_given.is_json, 0, NULL, NULL },
@@ -186,6 +192,7 @@ static void set_defaults(struct hearth_command *cmd)
 	cmd->rsh = strdup("ssh");
 	cmd->hearthd_path = strdup("hearthd");
 	cmd->nr_streams = nr_cpus >= 4 ? 4 : 2;
+	cmd->opt.spares_streams = true;
 }
 
 /* Of a source only what is listed; what a listed directory holds only with -r itself, not with -a.
@@ -271,10 +278,24 @@ static bool check_daemon(struct hearth_command *cmd)
 	return true;
 }
 
+/* What only a measurement has, and what it has not. */
+static bool check_bench(const struct hearth_command *cmd)
+{
+	const struct hearth_bench_plan *b = &cmd->bench;
+
+	if (!cmd->is_bench && (b->from || b->sizes || b->depths || b->bytes))
+		return hearth_complain("--from, --bytes, --sizes, --depths: only for bench");
+	if (cmd->is_bench && cmd->opt.flags & ~(uint32_t)HEARTH_UNHASHED)
+		return hearth_complain("bench: give only options of how data travels");
+	return true;
+}
+
 static bool check(struct hearth_command *cmd)
 {
 	uint32_t flags = cmd->opt.flags;
 
+	if (!check_bench(cmd))
+		return false;
 	if (hearth_given.files_from && !load_names(cmd))
 		return false;
 	if (flags & HEARTH_DELETE && !(cmd->opt.flags & HEARTH_RECURSE))
@@ -333,6 +354,9 @@ void hearth_command_exit(struct hearth_command *cmd)
 	free(cmd->rsh);
 	free(cmd->hearthd_path);
 	free(cmd->key_file);
+	free(cmd->bench.from);
+	free(cmd->bench.sizes);
+	free(cmd->bench.depths);
 	free(cmd->peer_name);
 	hearth_certs_exit(&cmd->certs);
 }

@@ -36,6 +36,14 @@ enum hearth_progress {
 	HEARTH_PROGRESS_OFF,
 };
 
+/* hearthcp bench: what is to be measured. */
+struct hearth_bench_plan {
+	char *from; /* a file to read, or NULL */
+	char *sizes; /* of messages, separated by commas */
+	char *depths;
+	uint64_t bytes; /* each time */
+};
+
 struct hearth_command {
 	struct hearth_options opt;
 	uint32_t nr_streams;
@@ -61,6 +69,8 @@ struct hearth_command {
 	struct hearth_filter filter;
 	struct hearth_names names; /* --files-from */
 	struct hearth_location destination;
+	bool is_bench;
+	struct hearth_bench_plan bench;
 };
 
 /*

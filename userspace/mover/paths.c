@@ -296,13 +296,17 @@ static int add_plain(struct hearth_scan *scan, const char *source)
 	return hearth_scan_name(scan, number, fd, name);
 }
 
-/* The one entry of a job whose sender reads from a pipe; how long it is will be said at its end. */
+/*
+ * The one entry of a job whose sender reads from a pipe; how long it is will be said at its end. Or
+ * from memory, to measure.
+ */
 int hearth_scan_stream(struct hearth_scan *scan)
 {
+	const struct hearth_options *opt = &scan->s->job->opt;
 	struct hearth_entry e = {
 		.kind = HEARTH_ENTRY_FILE,
-		.extras = HEARTH_EXTRA_STREAM,
-		.size = HEARTH_FILE_MAX_BYTES,
+		.extras = opt->bench ? 0 : HEARTH_EXTRA_STREAM,
+		.size = opt->bench ? opt->bench_bytes : HEARTH_FILE_MAX_BYTES,
 		.mode = S_IFREG | 0666,
 		.mtime_sec = time(NULL),
 		.uid = geteuid(),

@@ -65,10 +65,28 @@ static bool take_source(struct hearth_command *cmd, const char *text)
 	return true;
 }
 
+/*
+ * hearthcp bench: the far end, with a file to write or without; or just that file, or nothing, if
+ * the far end is here.
+ */
+static bool take_bench_place(struct hearth_command *cmd, const char **args)
+{
+	cmd->is_bench = true;
+	if (args[0] && args[1])
+		return hearth_complain("bench: give one far end; the file to read is --from=FILE");
+	if (!args[0]) {
+		cmd->destination = (struct hearth_location){ NULL, strdup("") };
+		return true;
+	}
+	return parse_location(args[0], &cmd->destination);
+}
+
 bool hearth_command_take_places(struct hearth_command *cmd, const char **args)
 {
 	uint32_t nr = 0;
 
+	if (args && args[0] && !strcmp(args[0], "bench"))
+		return take_bench_place(cmd, args + 1);
 	while (args && args[nr])
 		nr++;
 	if (nr < 2)

@@ -346,7 +346,7 @@ static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
 	int dir_fd = -1, ret;
 
 	atomic_store(&e->state, HEARTH_FILE_DONE);
-	if (r->job->stream_fd >= 0)
+	if (hearth_receiver_has_no_place(r))
 		return plan_output(r, b, e);
 	if (dir->is_bad)
 		return keep_source(r, b, e);
@@ -385,7 +385,7 @@ static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct 
 	if (e->kind == HEARTH_ENTRY_LINK && !(r->job->opt.flags & HEARTH_HARD_LINKS))
 		return -EPROTO;
 	/* A single name at the destination stands for a single entry. */
-	if ((r->rename_to || r->job->stream_fd >= 0) &&
+	if ((r->rename_to || hearth_receiver_has_no_place(r)) &&
 	    (e->kind == HEARTH_ENTRY_DIR || (e->kind == HEARTH_ENTRY_ROOT && r->dirs.nr)))
 		return -EPROTO;
 	hearth_delete_saw(r, e, hearth_entry_name(b, e));

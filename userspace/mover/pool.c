@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "numa.h"
 #include "pool.h"
 
 #define MIN_BLOCKS 4
 #define PAGE_BYTES 4096u
+#define HUGE_BYTES (2ul << 20)
 
 void hearth_queue_init(struct hearth_queue *q)
 {
@@ -94,11 +96,34 @@ static void carve(struct hearth_pool *pool, uint32_t block_bytes, size_t head_by
 		b->head = head + i * head_bytes;
 		b->data = data + (size_t)i * block_bytes;
 		b->data_bytes = block_bytes;
+		b->payload_fd = -1;
 		hearth_pool_put(b);
 	}
 }
 
-int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes)
+/*
+ * Hugepages that were set aside, if there are enough; else ordinary memory, of which huge pages may
+ * be made.
+ */
+static uint8_t *map_memory(size_t *len)
+{
+	size_t huge = (*len + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+	uint8_t *p = mmap(NULL, huge, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (p != MAP_FAILED) {
+		*len = huge;
+		return p;
+	}
+	p = mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, *len, MADV_HUGEPAGE);
+	return p;
+}
+
+int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes,
+		     int node)
 {
 	size_t head_bytes = (HEARTH_BLOCK_HEAD_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 	uint64_t nr = memory_bytes / block_bytes;
@@ -107,16 +132,15 @@ int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t me
 		nr = MIN_BLOCKS;
 	pool->nr_blocks = (uint32_t)nr;
 	pool->memory_bytes = pool->nr_blocks * (head_bytes + block_bytes);
-	pool->memory = mmap(NULL, pool->memory_bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pool->memory == MAP_FAILED)
+	pool->memory = map_memory(&pool->memory_bytes);
+	if (!pool->memory)
 		return -ENOMEM;
 	pool->blocks = calloc(pool->nr_blocks, sizeof(*pool->blocks));
 	if (!pool->blocks) {
 		munmap(pool->memory, pool->memory_bytes);
 		return -ENOMEM;
 	}
-	madvise(pool->memory, pool->memory_bytes, MADV_HUGEPAGE);
+	hearth_numa_bind_memory(node, pool->memory, pool->memory_bytes);
 	/*
 	 * Pages are pinned as they are first touched: starting up must not cost a clearing of the
 	 * whole pool.

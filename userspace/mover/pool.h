@@ -42,8 +42,12 @@ struct hearth_pool {
 	bool is_pinned;
 };
 
-/* @memory_bytes of blocks with @block_bytes of payload each, at least four. 0 or -ENOMEM. */
-int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes);
+/*
+ * @memory_bytes of blocks with @block_bytes of payload each, at least four; on a node, or anywhere:
+ * -1. 0 or -ENOMEM.
+ */
+int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes,
+		     int node);
 
 /* Waits for an idle block; NULL once the pool was closed. */
 struct hearth_block *hearth_pool_get(struct hearth_pool *pool);

@@ -272,6 +272,9 @@ static void finish(struct hearth_receiver *r)
 	if (!r->is_cancelled && hearth_control_send(r->wires->control, HEARTH_FRAME_DONE, NULL, 0))
 		hearth_engine_fail_control(r->job, -ECONNRESET, 0);
 	wait_for(r, &r->is_bye);
+	/* What was only measured does not stay. */
+	if (r->job->opt.bench && r->rename_to && r->root_fd >= 0)
+		unlinkat(r->root_fd, r->rename_to, 0);
 }
 
 static void run(struct hearth_receiver *r)
@@ -285,7 +288,7 @@ static void run(struct hearth_receiver *r)
 		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 		return;
 	}
-	if (hearth_engine_start(&engine, r->job, r->wires, &roles, r)) {
+	if (hearth_engine_start(&engine, r->job, r->wires, &roles, &r->numa, r)) {
 		if (wait_for(r, &r->is_over))
 			finish(r);
 		hearth_engine_join(&engine);
@@ -353,8 +356,11 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 				uint32_t nr_expected)
 {
 	struct hearth_receiver *r = calloc(1, sizeof(*r));
+	const char *path = job->base_fd < 0 ? destination : NULL;
 
-	if (!r || hearth_engine_pool(job, wires, &r->own_pool, &r->pool)) {
+	if (r)
+		hearth_engine_place(job, wires, "receiver", path, &r->numa);
+	if (!r || hearth_engine_pool(job, wires, &r->numa, &r->own_pool, &r->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
 		free(r);

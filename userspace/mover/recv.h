@@ -20,8 +20,10 @@
 
 #include "confine.h"
 #include "control.h"
+#include "direct.h"
 #include "dirs.h"
 #include "journal.h"
+#include "numa.h"
 #include "pool.h"
 #include "pulse.h"
 #include "seen.h"
@@ -48,8 +50,11 @@ struct hearth_part {
 	struct hearth_batch *batch;
 	struct hearth_entry *entry;
 	pthread_mutex_t lock;
+	pthread_mutex_t write_lock; /* of buffered writes */
 	int refs; /* under the receiver's parts_lock */
 	int fd;
+	int direct_fd; /* the same file past the page cache, or -1 */
+	bool is_preallocated; /* a hole must be made, not left */
 	struct hearth_journal journal;
 	struct hearth_ranges stored;
 	struct hearth_slices slices; /* --verify */
@@ -64,6 +69,7 @@ struct hearth_receiver {
 	const struct hearth_wires *wires;
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
+	struct hearth_numa numa;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_queue received; /* split stages: from network to storage */
@@ -107,6 +113,7 @@ struct hearth_receiver {
 	struct hearth_entry *stream_entry;
 	atomic_uint_least64_t stream_size; /* HEARTH_UNLIMITED until it is known */
 	uint64_t out_offset;
+	atomic_uint_least64_t dropped; /* a measurement: bytes that were not to be stored */
 
 	/* --hard-links: names to be made once their files are in place */
 	struct hearth_link *links;
@@ -117,6 +124,12 @@ struct hearth_receiver {
 	struct hearth_part *parts;
 	uint32_t nr_parts;
 };
+
+/* Nothing is stored: it goes to a pipe, or is only measured. */
+static inline bool hearth_receiver_has_no_place(const struct hearth_receiver *r)
+{
+	return r->job->stream_fd >= 0 || r->job->opt.bench & HEARTH_BENCH_TO_MEMORY;
+}
 
 /* recv.c */
 void hearth_receiver_file_over(struct hearth_receiver *r, struct hearth_batch *b);
@@ -173,6 +186,8 @@ bool hearth_links_find_same(struct hearth_receiver *r, int dir_fd, const struct 
 /* stream.c: files that come from a pipe, and files that go to one. */
 int hearth_stream_plan(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e);
 int hearth_stream_end(struct hearth_receiver *r, uint64_t size);
+void hearth_stream_drop(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
+			uint64_t len);
 int hearth_stream_out(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		      uint64_t offset, uint64_t len, const void *data);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/bytes.h"
 #include "../common/io.h"
 #include "far.h"
 #include "names.h"
@@ -159,6 +160,23 @@ static int connect_streams(struct remote *r)
 	return ret;
 }
 
+/* After a measurement the far end says what it has cost there. */
+static void hear_usage(struct remote *r)
+{
+	struct hearth_frame f = { 0 };
+	struct hearth_reader reader;
+	int err = 0;
+
+	while (!err && f.type != HEARTH_FRAME_USAGE)
+		err = hearth_control_recv(&r->far.control, &f);
+	reader = hearth_reader_of(f.body, err ? 0 : f.len);
+	r->job->count.far_cpu_ns = hearth_get_u64(&reader);
+	r->job->count.far_rss_kib = hearth_get_u64(&reader);
+	if (reader.is_bad)
+		hearth_job_fail(r->job, HEARTH_EXIT_PROTOCOL,
+				"the far end did not say what the measurement has cost it");
+}
+
 static enum hearth_exit run_job(struct remote *r)
 {
 	const struct hearth_command *cmd = r->cmd;
@@ -167,9 +185,16 @@ static enum hearth_exit run_job(struct remote *r)
 				      .nr_streams = cmd->nr_streams };
 	struct hearth_names expected = { 0 };
 	enum hearth_exit code;
+	uint64_t start;
 
-	if (cmd->destination.host)
-		return hearth_send(r->job, &wires, cmd->sources, cmd->nr_sources);
+	if (cmd->destination.host) {
+		start = hearth_now_ns();
+		code = hearth_send(r->job, &wires, cmd->sources, cmd->nr_sources);
+		r->job->count.run_ns = hearth_now_ns() - start;
+		if (code == HEARTH_EXIT_OK && cmd->opt.bench)
+			hear_usage(r);
+		return code;
+	}
 	if (hearth_command_expect(cmd, &expected)) {
 		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "out of memory");
 		return HEARTH_EXIT_SYSTEM;

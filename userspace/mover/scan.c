@@ -145,9 +145,10 @@ static int publish_end(struct hearth_scan *scan)
 
 static int walk_sources(struct hearth_scan *scan, char *const *sources, uint32_t nr)
 {
+	uint8_t bench = scan->s->job->opt.bench;
 	int ret = 0;
 
-	if (scan->s->job->stream_fd >= 0) {
+	if (scan->s->job->stream_fd >= 0 || bench & HEARTH_BENCH_FROM_MEMORY) {
 		ret = hearth_scan_stream(scan);
 		return ret ? ret : publish_end(scan);
 	}

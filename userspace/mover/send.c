@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sender: threads that move blocks out, and one that listens to the receiver. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "../common/io.h"
 #include "engine.h"
 #include "send.h"
+
+/* Files shorter than this, on average, are small ones. */
+#define SMALL_BYTES (1u << 20)
 
 static void cancel(void *arg)
 {
@@ -285,6 +291,23 @@ static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_so
 	return b;
 }
 
+static bool has_small_files(const void *ctx)
+{
+	const struct hearth_counters *count = &((const struct hearth_sender *)ctx)->job->count;
+
+	return count->bytes_total / SMALL_BYTES < count->files_total;
+}
+
+/*
+ * With few CPUs a large file is fastest on one stream, since two only stand in each other's way at
+ * the file; small ones gain from every further thread. False once there is nothing more to send.
+ */
+static bool is_needed(struct hearth_sender *s, const struct hearth_stream *stream)
+{
+	return stream == s->wires->streams[0] || !s->job->opt.spares_streams ||
+	       hearth_work_wait(&s->work, has_small_files, s);
+}
+
 static void fused_worker(void *engine, struct hearth_stream *stream)
 {
 	struct hearth_sender *s = engine;
@@ -292,7 +315,7 @@ static void fused_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_block *b;
 
 	hearth_source_init(&src, s);
-	while ((b = next_block(s, &src)) && send_block(s, stream, b))
+	while (is_needed(s, stream) && (b = next_block(s, &src)) && send_block(s, stream, b))
 		;
 	hearth_source_exit(&src);
 	stream->ops->finish(stream);
@@ -338,6 +361,24 @@ void hearth_sender_wait_done(struct hearth_sender *s)
 	wait_for(s, &s->is_done);
 }
 
+static bool is_from_memory(const struct hearth_job *job)
+{
+	return job->opt.bench & HEARTH_BENCH_FROM_MEMORY;
+}
+
+/* What sendfile() takes in place of a block's memory: pages of a file that has no disk. */
+static int open_memory(const struct hearth_job *job)
+{
+	int fd;
+
+	if (!is_from_memory(job) || !(job->opt.bench & HEARTH_BENCH_SPLICE))
+		return -1;
+	fd = memfd_create("hearth-bench", MFD_CLOEXEC);
+	if (fd >= 0 && fallocate(fd, 0, 0, job->opt.block_bytes))
+		hearth_close(&fd);
+	return fd;
+}
+
 static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
@@ -346,14 +387,14 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 	pthread_t listener;
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
-				   s->job->stream_fd >= 0 ||
+				   s->job->stream_fd >= 0 || is_from_memory(s->job) ||
 					   hearth_scan_is_single(s->job, sources, nr)) ||
 	    pthread_create(&listener, NULL, listen_thread, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
 				"the control connection could not be used");
 		return;
 	}
-	if (hearth_engine_start(&engine, s->job, s->wires, &roles, s)) {
+	if (hearth_engine_start(&engine, s->job, s->wires, &roles, &s->numa, s)) {
 		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
 		    wait_for(s, &s->is_done))
 			hearth_removal_run(&s->removal, s->job, &s->dirs);
@@ -366,8 +407,11 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 			     char *const *sources, uint32_t nr_sources)
 {
 	struct hearth_sender *s = calloc(1, sizeof(*s));
+	const char *path = nr_sources && job->base_fd < 0 ? sources[0] : NULL;
 
-	if (!s || hearth_engine_pool(job, wires, &s->own_pool, &s->pool)) {
+	if (s)
+		hearth_engine_place(job, wires, "sender", path, &s->numa);
+	if (!s || hearth_engine_pool(job, wires, &s->numa, &s->own_pool, &s->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
 		free(s);
@@ -375,6 +419,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	}
 	s->job = job;
 	s->wires = wires;
+	s->memory_fd = open_memory(job);
 	hearth_dirs_init(&s->dirs);
 	hearth_table_init(&s->table);
 	hearth_work_init(&s->work);
@@ -398,6 +443,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	}
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
+	hearth_close(&s->memory_fd);
 	hearth_queue_exit(&s->filled);
 	hearth_pace_exit(&s->pace);
 	hearth_removal_exit(&s->removal);

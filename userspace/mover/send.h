@@ -13,6 +13,7 @@
 
 #include "control.h"
 #include "dirs.h"
+#include "numa.h"
 #include "pace.h"
 #include "pool.h"
 #include "pulse.h"
@@ -29,6 +30,7 @@ struct hearth_sender {
 	const struct hearth_wires *wires;
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
+	struct hearth_numa numa;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_work work;
@@ -43,6 +45,7 @@ struct hearth_sender {
 	bool is_eager; /* all is wanted */
 	bool is_done; /* the receiver has everything */
 	bool is_cancelled;
+	int memory_fd; /* a measurement of splicing: what stands for the memory; or -1 */
 	struct hearth_ranges checked; /* of the batch that is answered next; the listener's own */
 	uint64_t checked_batch;
 	bool is_pipe_over; /* what is read from a pipe has been read; its one thread's own */
@@ -55,6 +58,7 @@ void hearth_sender_wait_done(struct hearth_sender *s);
 struct hearth_source {
 	struct hearth_sender *sender;
 	int fd;
+	bool is_direct; /* it is read past the page cache */
 	uint64_t fd_voff; /* which file that is */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/bytes.h"
 #include "../common/io.h"
 #include "names.h"
 #include "reverse.h"
@@ -47,6 +48,17 @@ static int receive_hello(struct hearth_control *c, struct hearth_hello *ret)
 	return err ? err : hearth_parse_hello(&f, ret);
 }
 
+/* What this measurement has cost this end, whose process did nothing else. */
+static void tell_usage(struct hearth_control *c)
+{
+	uint8_t buf[16];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u64(&w, hearth_cpu_ns());
+	hearth_put_u64(&w, hearth_peak_kib());
+	hearth_control_send(c, HEARTH_FRAME_USAGE, buf, w.len);
+}
+
 static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h,
 				const struct hearth_terms *terms, struct hearth_stream **streams)
 {
@@ -64,6 +76,8 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 		code = hearth_send(&job, &wires, h->paths, h->nr_paths);
 	else
 		code = hearth_receive(&job, &wires, h->paths[0], NULL, 0);
+	if (code == HEARTH_EXIT_OK && h->opt.bench)
+		tell_usage(c);
 	hearth_job_exit(&job);
 	return code;
 }

@@ -11,6 +11,7 @@
 #include "../common/bytes.h"
 #include "../common/io.h"
 #include "chmod.h"
+#include "index.h"
 #include "names.h"
 #include "session.h"
 
@@ -72,10 +73,16 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	put_text(w, o->backup_dir);
 	put_text(w, o->congestion);
 	put_text(w, o->link_dest);
+	hearth_put_u8(w, o->spares_streams);
+	hearth_put_u8(w, o->direct);
+	hearth_put_u8(w, o->numa <= HEARTH_NUMA_SHOW ? o->numa : HEARTH_NUMA_SHOW);
+	hearth_put_u8(w, o->bench);
+	hearth_put_u64(w, o->bench_bytes);
 }
 
 static int get_options(struct hearth_reader *r, struct hearth_options *o)
 {
+	uint8_t spares;
 	int ret;
 
 	hearth_options_init(o);
@@ -99,7 +106,13 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 		ret = get_text(r, &o->congestion);
 	if (!ret)
 		ret = get_text(r, &o->link_dest);
-	return ret;
+	spares = hearth_get_u8(r);
+	o->spares_streams = spares;
+	o->direct = hearth_get_u8(r);
+	o->numa = hearth_get_u8(r);
+	o->bench = hearth_get_u8(r);
+	o->bench_bytes = hearth_get_u64(r);
+	return ret || spares <= 1 ? ret : -EPROTO;
 }
 
 static int get_rules(struct hearth_reader *r, struct hearth_filter *f)
@@ -153,6 +166,16 @@ int hearth_send_hello(struct hearth_control *c, const struct hearth_hello *h)
 	return ret;
 }
 
+static bool bench_is_valid(const struct hearth_hello *h)
+{
+	const struct hearth_options *o = &h->opt;
+
+	if (!o->bench)
+		return !o->bench_bytes;
+	return o->bench <= HEARTH_BENCH_ALL && h->direction == HEARTH_SERVER_RECEIVES &&
+	       !h->is_third_party && o->bench_bytes && o->bench_bytes < HEARTH_FILE_MAX_BYTES;
+}
+
 static bool options_are_valid(const struct hearth_hello *h)
 {
 	const struct hearth_options *o = &h->opt;
@@ -162,7 +185,8 @@ static bool options_are_valid(const struct hearth_hello *h)
 	    (o->suffix && (strchr(o->suffix, '/') || strlen(o->suffix) > HEARTH_SUFFIX_MAX)) ||
 	    o->seal >= HEARTH_NR_SEALS || o->compress_level > HEARTH_MAX_COMPRESS_LEVEL ||
 	    (o->congestion && strlen(o->congestion) > CONGESTION_MAX) ||
-	    h->nr_names > HEARTH_MAX_NAMES)
+	    h->nr_names > HEARTH_MAX_NAMES || o->direct >= HEARTH_NR_DIRECT ||
+	    o->numa > HEARTH_NUMA_SHOW || !bench_is_valid(h))
 		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
 	       o->block_bytes >= HEARTH_BLOCK_MIN_PAYLOAD &&

@@ -9,6 +9,7 @@
 
 #include "../common/io.h"
 #include "confine.h"
+#include "direct.h"
 #include "send.h"
 
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
@@ -19,6 +20,7 @@ void hearth_source_init(struct hearth_source *src, struct hearth_sender *s)
 	src->sender = s;
 	src->fd = -1;
 	src->fd_voff = 0;
+	src->is_direct = false;
 }
 
 void hearth_source_exit(struct hearth_source *src)
@@ -74,6 +76,7 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 		e->is_sparse = false;
 	src->fd = fd;
 	src->fd_voff = e->voff;
+	src->is_direct = hearth_direct_begin_read(src->sender->job, fd, e->size);
 	return fd;
 }
 
@@ -186,6 +189,31 @@ static void fill_from_pipe(struct hearth_source *src, struct hearth_block *b, ui
 	s->is_pipe_over = true;
 }
 
+/* A measurement: what is in the block's memory already will do. */
+static void fill_from_memory(struct hearth_source *src, struct hearth_block *b, uint64_t voff,
+			     uint64_t len)
+{
+	struct hearth_sender *s = src->sender;
+
+	if (s->memory_fd >= 0) {
+		b->payload_fd = fcntl(s->memory_fd, F_DUPFD_CLOEXEC, 0);
+		b->payload_offset = 0;
+	}
+	hearth_block_add(b, HEARTH_SEGMENT_DATA, voff, len);
+	b->len += (uint32_t)len;
+}
+
+/* A measurement of splicing: the file itself goes out, and is read only to be hashed. */
+static ssize_t read_spliced(struct hearth_source *src, struct hearth_block *b, int fd, uint64_t len,
+			    uint64_t offset)
+{
+	b->payload_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	b->payload_offset = offset;
+	if (src->sender->job->opt.flags & HEARTH_UNHASHED)
+		return (ssize_t)len;
+	return hearth_pread_full(fd, b->data, len, offset);
+}
+
 /*
  * Puts the sum of one part of one file into the block. Returns how many bytes are dealt with; 0 if
  * they had better go as they are.
@@ -216,6 +244,7 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 			  uint64_t len)
 {
 	enum hearth_segment_kind kind = HEARTH_SEGMENT_DATA;
+	uint8_t bench = src->sender->job->opt.bench;
 	ssize_t got;
 	int fd;
 
@@ -223,12 +252,21 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 		fill_from_pipe(src, b, voff, voff - e->voff, len);
 		return len;
 	}
+	if (bench & HEARTH_BENCH_FROM_MEMORY) {
+		fill_from_memory(src, b, voff, len);
+		return len;
+	}
 	fd = open_file(src, batch, e);
 	got = fd;
 
 	if (fd >= 0 && e->is_sparse)
 		len = probe_hole(fd, voff - e->voff, len, &kind);
-	if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
+	if (fd >= 0 && bench & HEARTH_BENCH_SPLICE && !b->len && kind == HEARTH_SEGMENT_DATA)
+		got = read_spliced(src, b, fd, len, voff - e->voff);
+	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA && src->is_direct)
+		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
+					 voff - e->voff);
+	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
 		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
 	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
 		hearth_block_add(b, kind, voff, len);
@@ -249,6 +287,14 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 	return len;
 }
 
+/* A file that goes on in another block goes on there where a page, and a disk's block, begins. */
+static uint64_t cut_at_boundary(uint64_t offset, uint64_t len)
+{
+	uint64_t past = (offset + len) % HEARTH_DIRECT_ALIGN;
+
+	return past < len ? len - past : len;
+}
+
 /*
  * Fills in as much of the range as the block takes; the rest goes back to the front of the queue.
  *
@@ -258,8 +304,9 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 {
 	struct hearth_sender *s = src->sender;
 	struct hearth_batch *batch = NULL;
+	bool is_cut = false;
 
-	while (range.len && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+	while (range.len && !is_cut && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
 		struct hearth_entry *e;
 		uint64_t part, done;
 
@@ -276,7 +323,10 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 		}
 		e = hearth_batch_find(batch, range.voff);
 		part = e->voff + e->size - range.voff;
-		part = part < range.len ? part : range.len;
+		if (part > range.len) {
+			part = cut_at_boundary(range.voff - e->voff, range.len);
+			is_cut = part < range.len;
+		}
 		done = range.is_sum ? fill_sum(src, b, batch, e, range.voff, part) : 0;
 		if (!done)
 			done = fill_part(src, b, batch, e, range.voff, part);

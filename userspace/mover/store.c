@@ -36,6 +36,10 @@ static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct 
 {
 	unsigned char expected = HEARTH_FILE_WANTED;
 
+	if (r->job->opt.bench & HEARTH_BENCH_TO_MEMORY) {
+		hearth_stream_drop(r, b, e, len);
+		return 0;
+	}
 	if (r->job->stream_fd >= 0)
 		return hearth_stream_out(r, b, e, offset, len, data);
 	if (data && len == e->size) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -84,6 +85,33 @@ static void count_wire(struct tcp_stream *t, const struct iovec *iov, int nr)
 		t->stream.wire_bytes += iov[i].iov_len;
 }
 
+/* The payload goes from the page cache to the socket; the kernel copies nothing. */
+static int send_payload(int out_fd, const struct hearth_block *b)
+{
+	off_t at = (off_t)b->payload_offset;
+	size_t left = b->len;
+
+	while (left) {
+		ssize_t done = sendfile(out_fd, b->payload_fd, &at, left);
+
+		if (!done)
+			return -EIO; /* the file shrank */
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		left -= done > 0 ? (size_t)done : 0;
+	}
+	return 0;
+}
+
+static int send_spliced(struct tcp_stream *t, struct hearth_block *b, struct iovec iov[3])
+{
+	int ret = hearth_writev_all(t->out_fd, iov, 1);
+
+	if (!ret)
+		ret = send_payload(t->out_fd, b);
+	return ret ? ret : hearth_writev_all(t->out_fd, iov + 2, 1);
+}
+
 static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
 {
 	struct tcp_stream *t = tcp_of(s);
@@ -98,8 +126,11 @@ static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
 		iov[nr++] = (struct iovec){ tag, sizeof(tag) };
 	}
 	count_wire(t, iov, nr);
-	if (!ret)
+	if (!ret && b->payload_fd >= 0 && nr == 3 && !b->packed)
+		ret = send_spliced(t, b, iov);
+	else if (!ret)
 		ret = hearth_writev_all(t->out_fd, iov, nr);
+	hearth_close(&b->payload_fd);
 	hearth_pool_put(b);
 	return ret;
 }
@@ -208,6 +239,11 @@ struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 	t->in_fd = in_fd;
 	t->out_fd = out_fd;
 	return &t->stream;
+}
+
+int hearth_tcp_socket(const struct hearth_stream *s)
+{
+	return s->ops == &tcp_ops ? ((const struct tcp_stream *)s)->out_fd : -1;
 }
 
 void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,

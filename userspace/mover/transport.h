@@ -59,6 +59,9 @@ struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,
 			bool is_server);
 
+/* The socket that a stream sends on; -1: it has none. */
+int hearth_tcp_socket(const struct hearth_stream *s);
+
 /* A stream inside this process; @ret_peer is its other end. 0 or -ENOMEM. */
 int hearth_memory_streams(uint64_t session, struct hearth_stream **ret_near,
 			  struct hearth_stream **ret_far);

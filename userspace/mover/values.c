@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/units.h"
 #include "chmod.h"
 #include "engine.h"
 #include "names.h"
+#include "numa.h"
 #include "values.h"
 
 struct hearth_given hearth_given;
@@ -212,6 +214,26 @@ static bool take_ports(struct hearth_command *cmd, const char *text)
 	return true;
 }
 
+static bool take_numa(struct hearth_command *cmd, const char *text)
+{
+	static const char *const modes[] = { "auto", "off", "show" };
+	char path[64];
+	uint64_t node;
+
+	for (uint8_t i = 0; i <= HEARTH_NUMA_SHOW; i++)
+		if (!strcmp(text, modes[i])) {
+			cmd->opt.numa = i;
+			return true;
+		}
+	if (hearth_parse_count(text, HEARTH_NUMA_MAX_NODE, &node))
+		return hearth_complain("--numa=%s: give auto, off, show, or a node's number", text);
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", (unsigned int)node);
+	if (access(path, F_OK))
+		return hearth_complain("--numa=%s: there is no such node here", text);
+	cmd->opt.numa = (uint8_t)(HEARTH_NUMA_NODE + node);
+	return true;
+}
+
 /* Where the text of an option goes that is taken as it is; NULL: the option is none of these. */
 static char **place_of_text(struct hearth_command *cmd, int which)
 {
@@ -239,6 +261,12 @@ static char **place_of_text(struct hearth_command *cmd, int which)
 		return &cmd->certs.ca;
 	case OPT_PEER_NAME:
 		return &cmd->peer_name;
+	case OPT_FROM:
+		return &cmd->bench.from;
+	case OPT_SIZES:
+		return &cmd->bench.sizes;
+	case OPT_DEPTHS:
+		return &cmd->bench.depths;
 	default:
 		return NULL;
 	}
@@ -250,6 +278,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	static const char *const fsyncs[] = { "none", "file", "end" };
 	static const char *const integrities[] = { "end", "link" };
 	static const char *const seals[] = { "none", "mac", "encrypt" };
+	static const char *const directs[] = { "auto", "yes", "no" };
 	static const char *const stages[] = { "auto", "fused", "split" };
 	uint64_t number = 0;
 	int choice = 0;
@@ -284,6 +313,8 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		is_ok = take_count("compress-level", text, HEARTH_MAX_COMPRESS_LEVEL, &number);
 		cmd->opt.compress_level = (uint8_t)number;
 		return is_ok;
+	case OPT_BYTES:
+		return take_size("bytes", text, 1, 1ull << 50, &cmd->bench.bytes);
 	case OPT_SEAL:
 		choice = choose("seal", text, seals, HEARTH_NR_SEALS);
 		cmd->opt.seal = (uint8_t)choice;
@@ -306,6 +337,12 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 		choice = choose("stages", text, stages, 3);
 		cmd->opt.stages = (uint8_t)choice;
 		break;
+	case OPT_DIRECT:
+		choice = choose("direct", text, directs, HEARTH_NR_DIRECT);
+		cmd->opt.direct = (uint8_t)choice;
+		break;
+	case OPT_NUMA:
+		return take_numa(cmd, text);
 	case OPT_BLOCK_SIZE:
 		is_ok = take_size("block-size", text, HEARTH_BLOCK_MIN_PAYLOAD,
 				  HEARTH_BLOCK_MAX_PAYLOAD, &number);
@@ -318,6 +355,7 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	case OPT_STREAMS:
 		is_ok = take_count("streams", text, HEARTH_MAX_STREAMS, &number);
 		cmd->nr_streams = (uint32_t)number;
+		cmd->opt.spares_streams = false;
 		break;
 	case OPT_TIMEOUT:
 		is_ok = take_count("timeout", text, 86400, &number);

@@ -66,11 +66,17 @@ int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
 
 int hearth_work_push_front(struct hearth_work *w, struct hearth_work_range range)
 {
+	struct hearth_work_range *first;
 	int ret;
 
 	pthread_mutex_lock(&w->lock);
 	ret = make_room(w);
-	if (!ret) {
+	first = w->nr ? slot(w, 0) : NULL;
+	if (first && first->is_sum == range.is_sum && !first->tries && !range.tries &&
+	    range.voff + range.len == first->voff) {
+		first->voff = range.voff;
+		first->len += range.len;
+	} else if (!ret) {
 		w->first = (w->first - 1) & (w->cap - 1);
 		w->nr++;
 		*slot(w, 0) = range;
@@ -104,6 +110,18 @@ bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
 	}
 	pthread_mutex_unlock(&w->lock);
 	return true;
+}
+
+bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx)
+{
+	bool is_open;
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->is_closed && !is_wanted(ctx))
+		pthread_cond_wait(&w->changed, &w->lock);
+	is_open = !w->is_closed;
+	pthread_mutex_unlock(&w->lock);
+	return is_open;
 }
 
 void hearth_work_close(struct hearth_work *w)

@@ -49,6 +49,11 @@ int hearth_work_push_front(struct hearth_work *w, struct hearth_work_range range
  */
 bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
 		     struct hearth_work_range *ret);
+
+/*
+ * Waits until @is_wanted, which is asked whenever something was pushed. False: the queue is closed.
+ */
+bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx);
 void hearth_work_close(struct hearth_work *w);
 
 struct hearth_flight_slot {
