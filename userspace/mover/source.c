@@ -223,13 +223,18 @@ static uint64_t fill_sum(struct hearth_source *src, struct hearth_block *b,
 			 uint64_t len)
 {
 	XXH128_canonical_t sum;
+	ssize_t got = -1;
 	int fd;
 
 	if (len <= sizeof(sum.digest) || b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS)
 		return 0;
 	fd = open_file(src, batch, e);
-	if (fd < 0 ||
-	    hearth_pread_full(fd, b->data + b->len, len, voff - e->voff) != (ssize_t)len)
+	if (fd >= 0 && src->is_direct)
+		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
+					 voff - e->voff);
+	else if (fd >= 0)
+		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
+	if (got != (ssize_t)len)
 		return 0;
 	XXH128_canonicalFromHash(&sum, XXH3_128bits(b->data + b->len, len));
 	memcpy(b->data + b->len, sum.digest, sizeof(sum.digest));
