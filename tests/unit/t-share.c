@@ -154,6 +154,28 @@ static void who_wants_more_takes_from_who_has_more(void **state)
 	end_shares();
 }
 
+/* Who has as much as the others does not take it from them in turns. */
+static void equal_loans_stay(void **state)
+{
+	unsigned long before[2];
+	unsigned int i;
+
+	(void)state;
+	begin_shares(2);
+	for (i = 0; i < 40; i++) {
+		fill(caches[0], 50);
+		fill(caches[1], 50);
+	}
+	before[0] = limit(0);
+	before[1] = limit(1);
+	for (i = 0; i < 40; i++) {
+		fill(caches[i % 2], 50);
+		assert_int_equal(limit(0), before[0]);
+		assert_int_equal(limit(1), before[1]);
+	}
+	end_shares();
+}
+
 /* A stream that never ends takes nothing of what an idle LUN is guaranteed. */
 static void the_greedy_do_not_touch_a_guarantee(void **state)
 {
@@ -222,6 +244,7 @@ int main(void)
 		cmocka_unit_test(one_alone_may_use_all_that_is_shared),
 		cmocka_unit_test(a_guarantee_is_there_at_once_and_costs_nobody_anything),
 		cmocka_unit_test(who_wants_more_takes_from_who_has_more),
+		cmocka_unit_test(equal_loans_stay),
 		cmocka_unit_test(the_greedy_do_not_touch_a_guarantee),
 		cmocka_unit_test(the_maximum_is_kept),
 		cmocka_unit_test(what_was_lent_comes_back),
