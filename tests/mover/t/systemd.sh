@@ -44,8 +44,9 @@ machine "
 	echo 'nonsense = 1' | cat - /etc/hearth/hearthd.conf > /tmp/conf
 	cp /tmp/conf /etc/hearth/hearthd.conf
 	systemctl restart hearthd || true
-	for i in \$(seq 200); do [ \$(systemctl show -P ActiveState hearthd) = activating ] && sleep 0.1 || break; done
+	for i in \$(seq 200); do [ \$(systemctl show -P ActiveState hearthd) != failed ] || break; sleep 0.1; done
 	[ \$(systemctl show -P ActiveState hearthd) = failed ]
+	[ \$(systemctl show -P NRestarts hearthd) = 0 ]
 	[ \$(systemctl show -P ExecMainStatus hearthd) = 1 ]
 	systemctl disable hearthd
 	! systemctl is-enabled hearthd
