@@ -39,9 +39,11 @@ void hearth_command_exit(void)
 }
 
 /**
- * hearth_pattern_alloc() - get the page that a WRITE SAME writes
+ * hearth_pattern_alloc() - get a page of a command's own
  *
- * Context: Process context; waits for other WRITE SAMEs to end if need be.
+ * What a WRITE SAME writes, or what a VERIFY reads.
+ *
+ * Context: Process context; waits for others to end if need be.
  * Return: The page.
  */
 struct page *hearth_pattern_alloc(void)
@@ -60,6 +62,7 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 	req->unmap_next = 0;
 	req->read_next.len = 0;
 	req->prefetch.end = 0;
+	req->verify.end = 0;
 	req->io.cache = hdev->cache;
 	req->io.op = op;
 	req->io.fua = false;
@@ -148,7 +151,8 @@ static void request_done(struct hearth_io *io)
 	if (io->error && io->op == HEARTH_OP_FLUSH)
 		hearth_writeback_failed(req->hdev);
 	if (!io->error &&
-	    (next_read(req) || (req->unmap_next && hearth_unmap_next(req))))
+	    (next_read(req) || (req->unmap_next && hearth_unmap_next(req)) ||
+	     (req->verify.end && hearth_verify_next(req))))
 		return;
 	if (io->error)
 		hearth_command_fail(cmd, io);
@@ -397,7 +401,8 @@ static struct hearth_exec_ops hearth_exec_ops_table = {
  * The target core's own UNMAP and WRITE SAME with UNMAP wait for the device on
  * a thread that serves many commands; ours do not.  WRITE AND VERIFY has to
  * reach the medium, which the target core does not ask for.  PRE-FETCH it does
- * not know.  It also lets an initiator without an explicit ACL write to a LUN that is read-only.
+ * not know; VERIFY it does not do.  It also lets an initiator without an
+ * explicit ACL write to a LUN that is read-only.
  *
  * Return: 0 or what the initiator is told.
  */
@@ -412,6 +417,8 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
 		return 0;
 	if (cdb[0] == PRE_FETCH || cdb[0] == HEARTH_PRE_FETCH_16)
 		return hearth_prefetch_parse(cmd);
+	if (cdb[0] == VERIFY || cdb[0] == VERIFY_12 || cdb[0] == VERIFY_16)
+		return hearth_verify_parse(cmd);
 	ret = sbc_parse_cdb(cmd, &hearth_exec_ops_table);
 	if (ret)
 		return ret;

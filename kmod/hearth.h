@@ -145,6 +145,22 @@ struct hearth_prefetch {
 };
 
 /**
+ * struct hearth_verify - a VERIFY command
+ * @begin: first byte of what is to be verified
+ * @end: first byte behind; 0: the request is no VERIFY
+ * @at: first byte of the piece that is being read
+ * @len: its bytes; 0: none was yet
+ * @sg: the memory that it is read into
+ */
+struct hearth_verify {
+	u64 begin;
+	u64 end;
+	u64 at;
+	u32 len;
+	struct scatterlist sg;
+};
+
+/**
  * struct hearth_waiter - a thread that waits for a request of its own
  * @done: completed when it is over
  * @error: its result
@@ -164,11 +180,12 @@ struct hearth_waiter {
  * @nr_bios: bios in flight, and one for whoever submits them
  * @status: the first error among them
  * @waiter: who waits for it, if that is no command
- * @pattern: what a WRITE SAME writes over and over
+ * @pattern: what a WRITE SAME writes over and over, or a VERIFY has read
  * @zeroes: the device was asked to write zeroes by itself
  * @unmap_next: the next descriptor of an UNMAP
  * @read_next: what to read after a flush, if that has a length
  * @prefetch: what is left of a PRE-FETCH, see prefetch.c
+ * @verify: what is left of a VERIFY, see verify.c
  * @alone: of a HEARTH_OP_ALONE: what is to be done while it runs alone
  */
 struct hearth_request {
@@ -185,6 +202,7 @@ struct hearth_request {
 	u32 unmap_next;
 	struct hearth_span read_next;
 	struct hearth_prefetch prefetch;
+	struct hearth_verify verify;
 	int (*alone)(struct hearth_dev *hdev);
 };
 
@@ -295,6 +313,10 @@ sense_reason_t hearth_write_same(struct se_cmd *cmd);
 sense_reason_t hearth_write_same_unmap(struct se_cmd *cmd);
 sense_reason_t hearth_unmap(struct se_cmd *cmd);
 bool hearth_unmap_next(struct hearth_request *req);
+
+/* verify.c */
+sense_reason_t hearth_verify_parse(struct se_cmd *cmd);
+bool hearth_verify_next(struct hearth_request *req);
 
 /* writeback.c */
 int hearth_writeback_init(void);
