@@ -55,6 +55,11 @@ check-kernels: ## all tests, the guests on both kernels
 	@tests/vm/module.sh 6.12
 	@tests/check unit 6.1 6.12
 
+check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
+	@tests/deps build check uml
+	@tests/vm/module.sh uml
+	@tests/scsi/run
+
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
@@ -93,5 +98,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels bench-cache bench-copy bench-lun bench-uml vm lint \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-scsi \
+	bench-cache bench-copy bench-lun bench-uml vm lint \
 	install uninstall clean
