@@ -55,6 +55,12 @@ check-kernels: ## all tests, the guests on both kernels
 	@tests/vm/module.sh 6.12
 	@tests/check unit 6.1 6.12
 
+check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledged as durable may be lost (KERNEL=)
+	@tests/deps build check powercut
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/powercut/run -k $(GUEST_KERNEL) --mutant
+	@tests/powercut/run -k $(GUEST_KERNEL) -n $(or $(N),100)
+
 check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
@@ -98,6 +104,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-powercut check-scsi \
 	bench-cache bench-copy bench-lun bench-uml vm lint \
 	install uninstall clean

@@ -6,7 +6,8 @@
 #   module.sh 6.1 | 6.12 | uml | running [make-argument...]
 #
 # The result is build/<release>/target_core_hearth.ko. The sources are linked
-# there, one by one, so that objects come to lie beside the links.
+# there, one by one, so that objects come to lie beside the links. They are this
+# tree's, or those of $HEARTH_SOURCE.
 set -euo pipefail
 
 . "$(dirname "$0")/common.sh"
@@ -29,13 +30,14 @@ else
 	tree=$root/build
 fi
 
-[ -f "$HEARTH_TOP/Kbuild" ] || die "no Kbuild in $HEARTH_TOP"
+source=${HEARTH_SOURCE:-$HEARTH_TOP}
+[ -f "$source/Kbuild" ] || die "no Kbuild in $source"
 built=$HEARTH_BUILD/$release
 mkdir -p "$built"
 # A source that went away must not be found any more.
 find "$built" -xtype l -not -path "$built/root/*" -delete
 for part in Kbuild kmod include; do
-	[ ! -e "$HEARTH_TOP/$part" ] || cp -asf "$HEARTH_TOP/$part" "$built/"
+	[ ! -e "$source/$part" ] || cp -asf "$source/$part" "$built/"
 done
 
 # Some headers ask for type information (BTF), which takes a program that they do not bring.
