@@ -55,6 +55,11 @@ check-kernels: ## all tests, the guests on both kernels
 	@tests/vm/module.sh 6.12
 	@tests/check unit 6.1 6.12
 
+check-debug: ## the tests in guests, on a kernel that finds mistakes (KASAN, lockdep, kmemleak, fault injection)
+	@tests/deps build check debug
+	@tests/vm/module.sh debug
+	@tests/vm/run -k debug
+
 check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledged as durable may be lost (KERNEL=)
 	@tests/deps build check powercut
 	@tests/vm/module.sh $(GUEST_KERNEL)
@@ -104,6 +109,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-powercut check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
 	bench-cache bench-copy bench-lun bench-uml vm lint \
 	install uninstall clean

@@ -4,6 +4,7 @@
 # Put a stock Debian kernel and its build tree into the cache, and print where.
 #
 #   kernel.sh 6.1 | 6.12 [--trees]
+#   kernel.sh debug          builds one that finds mistakes, see debug-kernel.sh
 #
 # The packages are unpacked, never installed: nothing but the cache changes.
 # 6.12 comes from the backports suite of the archive that apt already uses; the
@@ -104,7 +105,8 @@ fetch_trees() {
 
 case $version in
 6.1|6.12) ;;
-*) die "KERNEL=$version: not a kernel of this harness; give 6.1 or 6.12" ;;
+debug) exec "$HEARTH_TOP/tests/vm/debug-kernel.sh" ;;
+*) die "KERNEL=$version: not a kernel of this harness; give 6.1, 6.12 or debug" ;;
 esac
 
 apt_options=()

@@ -11,8 +11,9 @@ test_head() {
 # After these the kernel is of no use any more ...
 klog_broken='BUG:|Oops|Kernel panic|general protection|soft lockup|hard LOCKUP|blocked for more than'
 # ... and each of these fails a test.
-klog_alarming="$klog_broken|WARNING:|Call Trace|cut here|lockdep|possible (recursive|circular|irq lock)"
-klog_alarming+='|suspicious RCU|KASAN|KCSAN|UBSAN|kmemleak|detected stall|page allocation failure'
+klog_alarming="$klog_broken|WARNING:|Call Trace|cut here|possible (recursive|circular|irq lock)"
+klog_alarming+='|lockdep is turned off|locking correctness validator|MAX_[A-Z_]+ too low|suspicious RCU'
+klog_alarming+='|KASAN|KCSAN|UBSAN|kmemleak: .*(suspected|pool empty|failed)|detected stall|page allocation failure'
 klog_alarming+='|list_(add|del) corruption|refcount_t'
 
 # A warning of the stock kernel about itself: an iSCSI initiator that logs out waits on a queue for memory reclaim for

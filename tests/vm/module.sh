@@ -3,7 +3,7 @@
 #
 # Build the kernel module for one kernel, apart from the sources and from other kernels' objects.
 #
-#   module.sh 6.1 | 6.12 | uml | running [make-argument...]
+#   module.sh 6.1 | 6.12 | debug | uml | running [make-argument...]
 #
 # The result is build/<release>/target_core_hearth.ko. The sources are linked
 # there, one by one, so that objects come to lie beside the links. They are this
@@ -28,6 +28,8 @@ else
 	root=$("$HEARTH_TOP/tests/vm/kernel.sh" "$kernel")
 	release=$(cat "$root/release")
 	tree=$root/build
+	# on the debug kernel, undefined behaviour in our code only is looked for
+	[ "$kernel" != debug ] || set -- UBSAN_SANITIZE=y "$@"
 fi
 
 source=${HEARTH_SOURCE:-$HEARTH_TOP}
