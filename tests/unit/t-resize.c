@@ -276,6 +276,40 @@ static void pins_are_refused_that_cannot_be_kept(void **state)
 	finish(&rig);
 }
 
+/* Whether a range is pinned: it cannot be pinned again. */
+static bool is_pinned(u64 frame)
+{
+	u64 offset = frame * PAGE_SIZE;
+
+	if (hearth_pin_add(rig.cache, offset, PAGE_SIZE) == -EEXIST)
+		return true;
+	assert_int_equal(hearth_pin_remove(rig.cache, offset, PAGE_SIZE), 0);
+	return false;
+}
+
+static void just_the_range_that_was_named_is_unpinned(void **state)
+{
+	unsigned int which, i;
+
+	(void)state;
+	start_pages(NR);
+	for (which = 0; which < 4; which++) {
+		for (i = 0; i < 4; i++)
+			assert_int_equal(hearth_pin_add(rig.cache,
+							i * PAGE_SIZE,
+							PAGE_SIZE), 0);
+		assert_int_equal(hearth_pin_remove(rig.cache, which * PAGE_SIZE,
+						   PAGE_SIZE), 0);
+		for (i = 0; i < 4; i++)
+			assert_int_equal(is_pinned(i), i != which);
+		for (i = 0; i < 4; i++)
+			if (i != which)
+				hearth_pin_remove(rig.cache, i * PAGE_SIZE,
+						  PAGE_SIZE);
+	}
+	finish(&rig);
+}
+
 static void a_paused_cache_is_bypassed_and_stays_coherent(void **state)
 {
 	(void)state;
@@ -356,6 +390,7 @@ int main(void)
 		cmocka_unit_test(what_is_pinned_yields_to_a_smaller_cache),
 		cmocka_unit_test(a_discarded_frame_that_was_pinned_goes),
 		cmocka_unit_test(pins_are_refused_that_cannot_be_kept),
+		cmocka_unit_test(just_the_range_that_was_named_is_unpinned),
 		cmocka_unit_test(a_paused_cache_is_bypassed_and_stays_coherent),
 		cmocka_unit_test(forgetting_runs_alone),
 		cmocka_unit_test(a_lun_grows_under_a_fill_of_its_last_frame),
