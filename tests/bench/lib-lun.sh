@@ -8,17 +8,21 @@
 
 load=$HEARTH_BUILD/bench/load
 
+# How much cache a LUN has for each byte of the load: where there are nodes, one of them may have to hold it all.
+cache_times=$((2 * $(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | wc -l)))
+[ $cache_times -gt 0 ] || cache_times=2
+
 # Subjects whose data cannot be read back: they, or the disk under them, keep none.
 forgetful=' rd_nullio '
 
 # make_subject SUBJECT DISK MIB: a backstore for LUNs of MIB MiB; sets $backstore. Returns 1 if this build cannot.
 make_subject() {
 	case $1 in
-	hearth)		try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M" ;;
-	hearth-wb)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,mode=writeback" ;;
-	hearth-home)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,home=stripe,dispatch=home" ;;
-	hearth-inline)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,home=stripe,dispatch=inline" ;;
-	hearth-around)	try_subject hearth_0 "$1" "dev=$2,cache=$((4 * $3))M,mode=writearound" ;;
+	hearth)		try_subject hearth_0 "$1" "dev=$2,cache=$((cache_times * $3))M" ;;
+	hearth-wb)	try_subject hearth_0 "$1" "dev=$2,cache=$((cache_times * $3))M,mode=writeback" ;;
+	hearth-home)	try_subject hearth_0 "$1" "dev=$2,cache=$((cache_times * $3))M,home=stripe,dispatch=home" ;;
+	hearth-inline)	try_subject hearth_0 "$1" "dev=$2,cache=$((cache_times * $3))M,home=stripe,dispatch=inline" ;;
+	hearth-around)	try_subject hearth_0 "$1" "dev=$2,cache=$((cache_times * $3))M,mode=writearound" ;;
 	fileio)		try_subject fileio_0 "$1" "fd_dev_name=$2,fd_buffered_io=1" ;;
 	fileio-direct)	try_subject fileio_0 "$1" "fd_dev_name=$2,fd_async_io=1" ;;
 	block)		try_subject iblock_0 "$1" "udev_path=$2" ;;
