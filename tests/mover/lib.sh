@@ -125,9 +125,25 @@ no_leftovers() {
 	[ -z "$left" ] || fail "left over: $left"
 }
 
-# Waits until a command succeeds; gives up after 20 s.
+# Two hosts for the rest of the test: network namespaces of the names in $near (10.213.9.1) and $far (10.213.9.2) with
+# a cable between them. What $daemons names is killed before they go.
+# shellcheck disable=SC2154 # near and far are the test's
+two_hosts() {
+	daemons=${daemons:-}
+	trap 'kill $daemons 2> /dev/null || true; ip netns del $near 2> /dev/null || true; ip netns del $far 2> /dev/null || true' EXIT
+	{ ip netns add "$near" && ip netns add "$far"; } 2> /dev/null || skip "no network namespaces here"
+	ip link add eth0 netns "$near" type veth peer name eth0 netns "$far" || skip "no veth here"
+	ip -n "$near" addr add 10.213.9.1/24 dev eth0
+	ip -n "$far" addr add 10.213.9.2/24 dev eth0
+	for ns in "$near" "$far"; do
+		ip -n "$ns" link set eth0 up
+		ip -n "$ns" link set lo up
+	done
+}
+
+# Waits until a command succeeds; gives up after a minute.
 until_true() {
-	tries=2000
+	tries=6000
 	until "$@"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || fail "never came true: $*"

@@ -79,36 +79,28 @@ for way in push pull; do
 done
 # The network goes away under a daemon and its client, and comes back.
 [ "$(id -u)" = 0 ] || skip "only root takes networks away"
+daemons=
 near=hearth-near-$$
 far=hearth-far-$$
-daemon=
-trap 'kill $daemon 2> /dev/null || true; ip netns del $near 2> /dev/null || true; ip netns del $far 2> /dev/null || true' EXIT
-{ ip netns add $near && ip netns add $far; } 2> /dev/null || skip "no network namespaces here"
-ip link add eth0 netns $near type veth peer name eth0 netns $far || skip "no veth here"
-ip -n $near addr add 10.213.8.1/24 dev eth0
-ip -n $far addr add 10.213.8.2/24 dev eth0
-for ns in $near $far; do
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" link set lo up
-done
+two_hosts
 "$HEARTHD" --generate-key=me > keys
 chmod 600 keys
 mkdir box
 printf 'keys = %s\n[box]\npath = %s\nwrite = yes\nuser = root\n' "$PWD/keys" "$PWD/box" > conf
 ip netns exec $far "$HEARTHD" --config=conf 2> daemon.log &
-daemon=$!
+daemons=$!
 until_true grep -q "on port 7350" daemon.log
-ip netns exec $near "$HEARTHCP" --key-file=keys -t --timeout=2 --block-size=64K --bwlimit=20M big hearth://10.213.8.2/box/ 2> err &
+ip netns exec $near "$HEARTHCP" --key-file=keys -t --timeout=2 --block-size=64K --bwlimit=20M big hearth://10.213.9.2/box/ 2> err &
 client=$!
 until_true journal_has box/.big.hearth-journal 2400
 ip -n $near link set eth0 down
 ends
 [ ! -e box/big ] || fail "half a file under its final name"
 no_children() {
-	! grep -qs . "/proc/$daemon/task/$daemon/children"
+	! grep -qs . "/proc/$daemons/task/$daemons/children"
 }
 until_true no_children
 ip -n $near link set eth0 up
-expect 0 ip netns exec $near "$HEARTHCP" --key-file=keys -t --block-size=64K --json big hearth://10.213.8.2/box/
+expect 0 ip netns exec $near "$HEARTHCP" --key-file=keys -t --block-size=64K --json big hearth://10.213.9.2/box/
 cmp big box/big
 [ "$(summary bytes_moved)" -lt 99000000 ] || fail "started over: moved $(summary bytes_moved) bytes"

@@ -53,15 +53,7 @@ done
 # Through a wall in which there is nothing but that port.
 near=hearth-near-$$
 far=hearth-far-$$
-trap 'kill $daemons 2> /dev/null || true; ip netns del $near 2> /dev/null || true; ip netns del $far 2> /dev/null || true' EXIT
-{ ip netns add $near && ip netns add $far; } 2> /dev/null || skip "no network namespaces here"
-ip link add eth0 netns $near type veth peer name eth0 netns $far || skip "no veth here"
-ip -n $near addr add 10.213.9.1/24 dev eth0
-ip -n $far addr add 10.213.9.2/24 dev eth0
-for ns in $near $far; do
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" link set lo up
-done
+two_hosts
 ip -n $near rule add pref 5 ipproto tcp to 10.213.9.2 dport 1-7349 prohibit || skip "no such routing rules here"
 ip -n $near rule add pref 6 ipproto tcp to 10.213.9.2 dport 7351-65534 prohibit
 rm -rf other

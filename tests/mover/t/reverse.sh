@@ -46,38 +46,31 @@ expect 3 rcp big "$HOST:$PWD/never"
 	fail "unclear: $(cat err)"
 [ ! -e never ] || fail "something was made"
 # A daemon behind a firewall that lets through nothing but its port: it connects to the client, wherever that came from.
+daemons=
 near=hearth-near-$$
 far=hearth-far-$$
-daemon=
-trap 'kill $daemon 2> /dev/null || true; ip netns del $near 2> /dev/null || true; ip netns del $far 2> /dev/null || true' EXIT
-{ ip netns add $near && ip netns add $far; } 2> /dev/null || skip "no network namespaces here"
-ip link add eth0 netns $near type veth peer name eth0 netns $far || skip "no veth here"
-ip -n $near addr add 10.213.7.1/24 dev eth0
-ip -n $far addr add 10.213.7.2/24 dev eth0
-for ns in $near $far; do
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" link set lo up
-done
-ip -n $near rule add pref 5 ipproto tcp dport 7351-7400 to 10.213.7.2 prohibit || skip "no such routing rules here"
+two_hosts
+ip -n $near rule add pref 5 ipproto tcp dport 7351-7400 to 10.213.9.2 prohibit || skip "no such routing rules here"
 "$HEARTHD" --generate-key=me > keys
 chmod 600 keys
 mkdir box
 printf 'keys = %s\ndata-ports = 7351-7400\n[box]\npath = %s\nwrite = yes\nuser = root\n' "$PWD/keys" "$PWD/box" > conf
 ip netns exec $far "$HEARTHD" --config=conf 2> daemon.log &
-daemon=$!
+# shellcheck disable=SC2034 # two_hosts ends it
+daemons=$!
 until_true grep -q "on port 7350" daemon.log
 nearby() {
 	ip netns exec $near "$HEARTHCP" --key-file=keys "$@"
 }
-expect 0 nearby -a big tree hearth://10.213.7.2/box/
+expect 0 nearby -a big tree hearth://10.213.9.2/box/
 grep -q "port 73[0-9]* of the far end cannot be reached (.*): it connects to port [0-9]* here instead" err || fail "not said: $(cat err)"
 cmp big box/big
 same_tree tree box/tree
-ip -n $far rule add pref 4 ipproto tcp to 10.213.7.1 dport 7350 lookup main
-ip -n $far rule add pref 5 ipproto tcp to 10.213.7.1 sport 1024-7349 prohibit
-ip -n $far rule add pref 6 ipproto tcp to 10.213.7.1 sport 7351-65534 prohibit
-expect 3 nearby big hearth://10.213.7.2/box/never
+ip -n $far rule add pref 4 ipproto tcp to 10.213.9.1 dport 7350 lookup main
+ip -n $far rule add pref 5 ipproto tcp to 10.213.9.1 sport 1024-7349 prohibit
+ip -n $far rule add pref 6 ipproto tcp to 10.213.9.1 sport 7351-65534 prohibit
+expect 3 nearby big hearth://10.213.9.2/box/never
 grep -q "port 73[0-9]* cannot be reached (.*), nor one here from there (.*); open one" err || fail "unclear: $(cat err)"
 # A port that is open for it will do.
-expect 0 nearby --port=7350 big hearth://10.213.7.2/box/named
+expect 0 nearby --port=7350 big hearth://10.213.9.2/box/named
 cmp big box/named
