@@ -110,7 +110,8 @@ static void end_flush(struct req *req)
 	u32 i, at;
 
 	for (i = 0; i < req->nr_sectors; i++) {
-		if (!is_among(&rig->oracle.sectors[req->sector + i],
+		if (!rig->oracle.sectors[req->sector + i].is_vague &&
+		    !is_among(&rig->oracle.sectors[req->sector + i],
 			      rig->disk.medium[req->sector + i].value,
 			      req->since[i], &at))
 			shim_die("sector %u was flushed, but the medium has %llx",
@@ -178,6 +179,7 @@ static void end_change(struct oracle *o, struct req *req)
 
 	for (i = 0; i < req->nr_sectors; i++) {
 		s = &o->sectors[req->sector + i];
+		s->is_vague = req->io.error;
 		if (!req->io.error)
 			end_good_change(s, req, i);
 		if (req->since[i] < s->nr)

@@ -19,7 +19,8 @@
  * above a value whose write was in flight together with the one that raises it.
  *
  * A flush remembers the floors when it starts; when it is done the device's medium
- * holds none older.
+ * holds none older.  Of a sector whose last change has failed nothing is promised:
+ * the device may have it, show it to a read, and lose it with a flush that fails.
  */
 #ifndef TEST_ORACLE_H
 #define TEST_ORACLE_H
@@ -37,6 +38,7 @@ struct oracle_sector {
 	u32 nr, size;
 	u32 floor;
 	u32 nr_changing;	/* commands in flight that may change it */
+	bool is_vague;		/* the last one that ended has failed */
 };
 
 struct oracle {
