@@ -9,8 +9,8 @@
 load=$HEARTH_BUILD/bench/load
 
 # How much cache a LUN has for each byte of the load: where there are nodes, one of them may have to hold it all.
-cache_times=$((2 * $(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | wc -l)))
-[ $cache_times -gt 0 ] || cache_times=2
+nodes=(/sys/devices/system/node/node[0-9]*) # one, if there is no such thing
+cache_times=$((2 * ${#nodes[@]}))
 
 # Subjects whose data cannot be read back: they, or the disk under them, keep none.
 forgetful=' rd_nullio '
