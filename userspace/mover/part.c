@@ -434,9 +434,9 @@ bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct h
 	return has_it;
 }
 
-void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)
+/* A reference to what there is of a file, or NULL. */
+static struct hearth_part *get_existing(struct hearth_receiver *r, struct hearth_entry *e)
 {
-	bool is_over_now = false;
 	struct hearth_part *p;
 
 	pthread_mutex_lock(&r->parts_lock);
@@ -444,6 +444,15 @@ void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)
 	if (p)
 		p->refs++;
 	pthread_mutex_unlock(&r->parts_lock);
+	return p;
+}
+
+void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)
+{
+	bool is_over_now = false;
+	struct hearth_part *p;
+
+	p = get_existing(r, e);
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
@@ -461,11 +470,7 @@ void hearth_part_give_up(struct hearth_receiver *r, struct hearth_entry *e)
 	struct hearth_part *p;
 	bool is_over_now;
 
-	pthread_mutex_lock(&r->parts_lock);
-	p = find_locked(r, e);
-	if (p)
-		p->refs++;
-	pthread_mutex_unlock(&r->parts_lock);
+	p = get_existing(r, e);
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
