@@ -50,14 +50,20 @@ static unsigned int state_read(const char *path)
 
 static void arm(const char *dir)
 {
-	unsigned int before;
+	unsigned int before, tries = 6000;
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/state", dir);
 	before = state_read(path);
 	mark(MARK_ARM);
-	while (state_read(path) == before)
+	/* the emulator tells nobody; it has a minute to translate the guest anew */
+	while (state_read(path) == before) {
+		if (!tries--) {
+			errno = ETIMEDOUT;
+			die("the emulator does not say that it counts; is it run with the plugin?");
+		}
 		usleep(10000);
+	}
 }
 
 static void run_on(unsigned int cpu)
