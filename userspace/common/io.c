@@ -27,7 +27,8 @@ static int advance(struct iovec **iov, int nr, size_t done)
 
 typedef ssize_t (*vector_call)(int fd, const struct iovec *iov, int nr);
 
-static int transfer_all(int fd, struct iovec *iov, int nr, vector_call call)
+static int transfer_all(int fd, struct iovec *iov, int nr, vector_call call, void (*again)(void *),
+			void *ctx)
 {
 	nr = advance(&iov, nr, 0);
 	while (nr) {
@@ -36,9 +37,11 @@ static int transfer_all(int fd, struct iovec *iov, int nr, vector_call call)
 		if (!got)
 			return -ENODATA;
 		if (got < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
+			if (errno == EAGAIN && again)
+				again(ctx);
+			else if (errno != EINTR)
+				return -errno;
+			continue;
 		}
 		nr = advance(&iov, nr, (size_t)got);
 	}
@@ -47,12 +50,17 @@ static int transfer_all(int fd, struct iovec *iov, int nr, vector_call call)
 
 int hearth_readv_all(int fd, struct iovec *iov, int nr)
 {
-	return transfer_all(fd, iov, nr, readv);
+	return transfer_all(fd, iov, nr, readv, NULL, NULL);
+}
+
+int hearth_readv_patiently(int fd, struct iovec *iov, int nr, void (*again)(void *), void *ctx)
+{
+	return transfer_all(fd, iov, nr, readv, again, ctx);
 }
 
 int hearth_writev_all(int fd, struct iovec *iov, int nr)
 {
-	return transfer_all(fd, iov, nr, writev);
+	return transfer_all(fd, iov, nr, writev, NULL, NULL);
 }
 
 int hearth_read_all(int fd, void *buf, size_t len)

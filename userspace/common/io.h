@@ -14,6 +14,9 @@ int hearth_read_all(int fd, void *buf, size_t len);
 int hearth_write_all(int fd, const void *buf, size_t len);
 int hearth_readv_all(int fd, struct iovec *iov, int nr);
 int hearth_writev_all(int fd, struct iovec *iov, int nr);
+
+/* Calls @again whenever a descriptor with a timeout had nothing for that long, and goes on. */
+int hearth_readv_patiently(int fd, struct iovec *iov, int nr, void (*again)(void *), void *ctx);
 int hearth_pwrite_all(int fd, const void *buf, size_t len, uint64_t offset);
 
 /* Reads until @len or end of file; returns the bytes read or -errno. */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Streams over TCP, or over the pipes of a helper program. */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -135,6 +138,19 @@ static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
 	return ret;
 }
 
+static void tell_quiet(void *arg)
+{
+	struct hearth_stream *s = arg;
+
+	if (s->on_quiet)
+		s->on_quiet(s, s->on_quiet_ctx);
+}
+
+static int read_pieces(struct tcp_stream *t, struct iovec *iov, int nr)
+{
+	return hearth_readv_patiently(t->in_fd, iov, nr, tell_quiet, &t->stream);
+}
+
 /* Header and table are there; the rest of the block follows. */
 static int recv_rest(struct tcp_stream *t, struct hearth_block *b)
 {
@@ -149,7 +165,7 @@ static int recv_rest(struct tcp_stream *t, struct hearth_block *b)
 	if (t->seal.mode != HEARTH_SEAL_NONE)
 		iov[nr++] = (struct iovec){ tag, sizeof(tag) };
 	count_wire(t, iov, nr);
-	ret = hearth_readv_all(t->in_fd, iov, nr);
+	ret = read_pieces(t, iov, nr);
 	if (!ret && t->seal.mode != HEARTH_SEAL_NONE)
 		ret = hearth_seal_open(&t->seal, parts, 3, tag);
 	if (!ret && b->packed)
@@ -159,7 +175,8 @@ static int recv_rest(struct tcp_stream *t, struct hearth_block *b)
 
 static int recv_block(struct tcp_stream *t, struct hearth_block *b)
 {
-	int ret = hearth_read_all(t->in_fd, b->head, HEARTH_BLOCK_HEADER_BYTES);
+	struct iovec header = { b->head, HEARTH_BLOCK_HEADER_BYTES };
+	int ret = read_pieces(t, &header, 1);
 
 	if (ret)
 		return ret;
@@ -219,6 +236,24 @@ static void tcp_free(struct hearth_stream *s)
 	free(t);
 }
 
+/* Nothing is known of a pipe. */
+static void tcp_look(struct hearth_stream *s, struct hearth_stream_path *ret)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	memset(ret, 0, sizeof(*ret));
+	if (getsockopt(tcp_of(s)->out_fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return;
+	ret->min_rtt_ns = info.tcpi_min_rtt == UINT32_MAX ? 0 : info.tcpi_min_rtt * 1000ull;
+	ret->delivered = info.tcpi_bytes_acked;
+	ret->lost = info.tcpi_total_retrans;
+	ret->busy_ns = info.tcpi_busy_time * 1000;
+	ret->peer_limited_ns = info.tcpi_rwnd_limited * 1000;
+	ret->own_limited_ns = info.tcpi_sndbuf_limited * 1000;
+	ret->peer_window = info.tcpi_snd_wnd;
+}
+
 static const struct hearth_stream_ops tcp_ops = {
 	.name = "tcp",
 	.send = tcp_send,
@@ -226,14 +261,18 @@ static const struct hearth_stream_ops tcp_ops = {
 	.finish = tcp_finish,
 	.cancel = tcp_cancel,
 	.free = tcp_free,
+	.look = tcp_look,
 };
 
 struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 {
+	const struct timeval quiet = { .tv_sec = HEARTH_STREAM_QUIET_MS / 1000,
+				       .tv_usec = HEARTH_STREAM_QUIET_MS % 1000 * 1000 };
 	struct tcp_stream *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
+	setsockopt(in_fd, SOL_SOCKET, SO_RCVTIMEO, &quiet, sizeof(quiet));
 	t->stream.ops = &tcp_ops;
 	t->stream.session = session;
 	t->in_fd = in_fd;

@@ -18,6 +18,20 @@
 
 struct hearth_stream;
 
+/*
+ * What a transport knows of the path of a stream, counted since it began. Zero where it does not
+ * know.
+ */
+struct hearth_stream_path {
+	uint64_t min_rtt_ns;
+	uint64_t delivered; /* bytes that the peer's transport has */
+	uint64_t lost; /* packets sent again */
+	uint64_t busy_ns; /* time with something under way; of it */
+	uint64_t peer_limited_ns; /* the peer's buffer let no more go out, */
+	uint64_t own_limited_ns; /* or this end's could hold no more */
+	uint64_t peer_window; /* bytes that the peer's buffer has room for now */
+};
+
 struct hearth_stream_ops {
 	const char *name;
 
@@ -37,13 +51,21 @@ struct hearth_stream_ops {
 	void (*cancel)(struct hearth_stream *s);
 
 	void (*free)(struct hearth_stream *s);
+
+	/* What is known of the path of a stream that is in use; any thread. NULL: nothing ever. */
+	void (*look)(struct hearth_stream *s, struct hearth_stream_path *ret);
 };
+
+/* While nothing comes in recv(), a transport that can calls on_quiet() about this often. */
+#define HEARTH_STREAM_QUIET_MS 2000
 
 struct hearth_stream {
 	const struct hearth_stream_ops *ops;
 	uint64_t session;
 	uint8_t compress_level; /* set by the end that sends; 0: none */
 	atomic_uint_least64_t wire_bytes; /* that went over it, either way */
+	void (*on_quiet)(struct hearth_stream *s, void *ctx); /* set by the engine, or NULL */
+	void *on_quiet_ctx;
 };
 
 /*
