@@ -17,6 +17,7 @@ void hearth_certs_exit(struct hearth_certs *c)
 	free(c->cert);
 	free(c->key);
 	free(c->ca);
+	free(c->crl);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -43,6 +44,18 @@ static int check_key_file(const char *path, char *text, size_t size)
 	return -EPERM;
 }
 
+/* From here on every authority on the way to a certificate must have a list, and one in force. */
+static int use_crl(SSL_CTX *ctx, const char *path)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+
+	if (!lookup || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1)
+		return -EINVAL;
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	return 0;
+}
+
 int hearth_certs_use(SSL_CTX *ctx, const struct hearth_certs *c, char *text, size_t size)
 {
 	int ret = check_key_file(c->key, text, size);
@@ -58,6 +71,8 @@ int hearth_certs_use(SSL_CTX *ctx, const struct hearth_certs *c, char *text, siz
 		  : SSL_CTX_set_default_verify_paths(ctx) != 1)
 		return refuse(text, size, c->ca ? c->ca : "the system",
 			      "no authority can be read");
+	if (c->crl && use_crl(ctx, c->crl))
+		return refuse(text, size, c->crl, "no list of revoked certificates can be read");
 	/* What is in the file is shown, not what could be found besides. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 	return 0;

@@ -20,6 +20,7 @@ struct hearth_certs {
 	char *cert; /* with those that lead to the authority, if there are any; NULL: none */
 	char *key; /* of the certificate, readable for its owner alone */
 	char *ca; /* authorities; NULL: those that the system trusts */
+	char *crl; /* what they revoked; NULL: nothing */
 };
 
 void hearth_certs_exit(struct hearth_certs *c);

@@ -99,6 +99,8 @@ static int take_global(struct parser *p, const char *key, const char *value)
 		return take_text(&p->config->certs.key, value);
 	if (!strcmp(key, "client-ca"))
 		return take_text(&p->config->certs.ca, value);
+	if (!strcmp(key, "crl"))
+		return take_text(&p->config->certs.crl, value);
 	if (!strcmp(key, "third-party"))
 		return take_bool(p, value, &p->config->may_connect);
 	if (!strcmp(key, "data-ports"))
@@ -216,6 +218,8 @@ static int check(struct parser *p)
 	if (!c->certs.cert != !c->certs.key || !c->certs.cert != !c->certs.ca)
 		return refuse(p, "certificate, certificate-key and client-ca belong together",
 			      "certificate");
+	if (c->certs.crl && !c->certs.cert)
+		return refuse(p, "it needs certificate, certificate-key and client-ca", "crl");
 	if (!c->nr_modules)
 		return refuse(p, "there is no [module]", p->path);
 	for (uint32_t i = 0; i < c->nr_modules; i++) {

@@ -71,7 +71,7 @@ void hearth_print_help(void)
 	     "      --data=auto|direct|reverse|ssh, --port=N[-M], --streams=N, --congestion=NAME\n"
 	     "                                        which way data goes, and over how many connections\n"
 	     "      --seal=none|mac|encrypt           blocks against attackers\n"
-	     "      --key-file=F | --cert=F --cert-key=F [--ca=F] [--peer-name=N]   who one is to hearth://\n"
+	     "      --key-file=F | --cert=F --cert-key=F [--ca=F] [--crl=F] [--peer-name=N]   who one is to hearth://\n"
 	     "  -z, --compress-level=N, --bwlimit=RATE    zstd; KiB a second, or like 10M\n"
 	     "      --fsync=end|file|none             when data is forced to disk\n"
 	     "      --integrity=end|link              checksum every block, or trust the network\n"

@@ -73,6 +73,7 @@ static const struct poptOption table[] = {
 	{ "cert", 0, POPT_ARG_STRING, NULL, OPT_CERT, NULL, NULL },
 	{ "cert-key", 0, POPT_ARG_STRING, NULL, OPT_CERT_KEY, NULL, NULL },
 	{ "ca", 0, POPT_ARG_STRING, NULL, OPT_CA, NULL, NULL },
+	{ "crl", 0, POPT_ARG_STRING, NULL, OPT_CRL, NULL, NULL },
 	{ "peer-name", 0, POPT_ARG_STRING, NULL, OPT_PEER_NAME, NULL, NULL },
 	{ "filter", 'f', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL },
 	{ "exclude-from", 0, POPT_ARG_STRING, NULL, OPT_EXCLUDE_FROM, NULL, NULL },
@@ -236,8 +237,8 @@ static bool check_certs(const struct hearth_command *cmd)
 
 	if (!c->cert != !c->key)
 		return hearth_complain("--cert and --cert-key belong together");
-	if (!c->cert && (c->ca || cmd->peer_name))
-		return hearth_complain("--ca and --peer-name need --cert");
+	if (!c->cert && (c->ca || c->crl || cmd->peer_name))
+		return hearth_complain("--ca, --crl and --peer-name need --cert");
 	if (c->cert && cmd->key_file)
 		return hearth_complain("--cert and --key-file are two ways to the same end");
 	return true;

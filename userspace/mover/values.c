@@ -259,6 +259,8 @@ static char **place_of_text(struct hearth_command *cmd, int which)
 		return &cmd->certs.key;
 	case OPT_CA:
 		return &cmd->certs.ca;
+	case OPT_CRL:
+		return &cmd->certs.crl;
 	case OPT_PEER_NAME:
 		return &cmd->peer_name;
 	case OPT_FROM:

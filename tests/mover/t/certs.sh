@@ -11,7 +11,7 @@ quietly() {
 }
 authority() {
 	quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" \
-		-days 3650 -subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
+		-days 3650 -subj "/CN=$1" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 }
 # NAME, common name, authority, extension, from, to: a day each
 certificate() {
@@ -50,6 +50,7 @@ certificate nameless "no user" good "extendedKeyUsage=clientAuth" 20200101 20990
 "$HEARTHD" --generate-key=carol > carol.keys
 chmod 600 carol.keys
 port=$((20000 + ($$ + 3000) % 20000))
+lists=
 serve() { # which certificate
 	cat > conf <<- CONF
 		port = $port
@@ -57,6 +58,7 @@ serve() { # which certificate
 		certificate-key = $PWD/$1.key
 		client-ca = $PWD/good.pem
 		keys = $PWD/carol.keys
+		${lists:+crl = $PWD/$lists}
 		[data]
 		path = $PWD/data
 		user = root
@@ -152,6 +154,47 @@ cp server.pem oldserver.pem
 cp server.key oldserver.key
 expect 0 as alice "$at/data/big" got
 stop
+# What an authority has revoked, on either side. A list that has run out stands for none at all.
+mkdir revoked
+: > revoked/index
+echo 01 > revoked/number
+cat > revoked/conf <<- CONF
+	[ca]
+	default_ca = it
+	[it]
+	database = $PWD/revoked/index
+	crlnumber = $PWD/revoked/number
+	default_md = sha256
+CONF
+revoke() { # what, into which list, options
+	what=$1 list=$2
+	shift 2
+	quietly openssl ca -config revoked/conf -cert good.pem -keyfile good.key -revoke "$what.pem"
+	quietly openssl ca -config revoked/conf -cert good.pem -keyfile good.key -gencrl -out "$list" "$@"
+}
+revoke bob users.crl -crldays 3650
+revoke wrongname both.crl -crldays 3650
+revoke nameless old.crl -crl_lastupdate 20200101000000Z -crl_nextupdate 20210101000000Z
+lists=users.crl
+serve server
+expect 0 as alice "$at/data/big" got
+expect 3 as bob "$at/data/big" got
+says "the daemon does not accept our certificate: certificate revoked"
+logged "was not admitted: the certificate of \"bob\" is not accepted: certificate revoked"
+# A key of that name is another matter, and a new list counts at once.
+expect 0 "$HEARTHCP" --key-file=carol.keys "$at/data/big" got
+cp old.crl users.crl
+expect 3 as alice "$at/data/big" got
+logged "the certificate of \"alice\" is not accepted: CRL has expired"
+stop
+lists=
+serve wrongname
+expect 0 as alice --peer-name=elsewhere.example "$at/data/big" got
+expect 3 as alice --peer-name=elsewhere.example --crl=both.crl "$at/data/big" got
+says "the certificate of \"elsewhere.example\" is not accepted: certificate revoked"
+expect 3 as alice --peer-name=elsewhere.example --crl=old.crl "$at/data/big" got
+says "the certificate of \"elsewhere.example\" is not accepted: CRL has expired"
+stop
 # What cannot be: said before anybody is connected to.
 expect 1 "$HEARTHCP" --cert=alice.pem "$at/data/big" got
 says "belong together"
@@ -162,9 +205,16 @@ says "bob.key: is not the certificate's key: key values mismatch"
 chmod 644 alice.key
 expect 3 as alice "$at/data/big" got
 says "alice.key: others may read it; chmod 600"
-sed "s/server.pem/missing.pem/; s/oldserver.pem/missing.pem/" conf > bad
+sed "s/wrongname.pem/missing.pem/" conf > bad
 expect 1 "$HEARTHD" --config=bad
 says "missing.pem: no certificate can be read"
+sed "s/^\(\t*\)port = .*/&\ncrl = missing.crl/" conf > bad
+expect 1 "$HEARTHD" --config=bad
+says "missing.crl: no list of revoked certificates can be read"
+expect 3 "$HEARTHCP" --cert=bob.pem --cert-key=bob.key --ca=good.pem --crl=good.pem "$at/data/big" got
+says "good.pem: no list of revoked certificates can be read"
+expect 1 "$HEARTHCP" --crl=users.crl "$at/data/big" got
+says "need --cert"
 grep -v client-ca conf > bad
 expect 1 "$HEARTHD" --config=bad
 says "certificate, certificate-key and client-ca belong together"
