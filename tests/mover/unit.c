@@ -292,22 +292,52 @@ static const struct hearth_journal_identity id = {
 
 static int reopen(int dir, const struct hearth_journal_identity *whose, uint64_t *ret_covered)
 {
-	struct hearth_ranges stored = { 0 };
+	struct hearth_remains remains = { 0 };
 	struct hearth_journal j;
-	int ret = hearth_journal_open(&j, dir, "j", whose, &stored);
+	int ret = hearth_journal_open(&j, dir, "j", whose, &remains);
 
-	*ret_covered = stored.covered;
-	hearth_ranges_exit(&stored);
+	*ret_covered = remains.stored.covered;
+	hearth_remains_exit(&remains);
 	if (!ret)
 		hearth_journal_close(&j);
 	return ret;
+}
+
+/* What was stored before another boot stays doubtful until it is recorded anew. */
+static void journal_keeps_what_is_doubtful(void **state)
+{
+	char path[] = "/tmp/hearth-unit.XXXXXX";
+	struct hearth_remains remains = { 0 }, again = { 0 };
+	struct hearth_journal j;
+	int dir;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(hearth_ranges_add(&remains.stored, 0, 100), 0);
+	assert_int_equal(hearth_ranges_add(&remains.doubtful, 200, 400), 0);
+	assert_int_equal(hearth_journal_create(&j, dir, "j", &id, &remains), 0);
+	assert_int_equal(hearth_journal_record(&j, 200, 300), 0);
+	assert_int_equal(hearth_journal_checkpoint(&j, j.nr_records), 0);
+	hearth_journal_close(&j);
+	assert_int_equal(hearth_journal_open(&j, dir, "j", &id, &again), 0);
+	assert_int_equal(again.stored.covered, 200);
+	assert_int_equal(again.doubtful.nr, 1);
+	assert_int_equal(again.doubtful.v[0].start, 200);
+	assert_int_equal(again.doubtful.v[0].end, 400);
+	hearth_journal_close(&j);
+	hearth_remains_exit(&remains);
+	hearth_remains_exit(&again);
+	unlinkat(dir, "j", 0);
+	close(dir);
+	rmdir(path);
 }
 
 static void journal_vouches_for_what_was_recorded(void **state)
 {
 	char path[] = "/tmp/hearth-unit.XXXXXX";
 	struct hearth_journal_identity other = id;
-	struct hearth_ranges none = { 0 };
+	struct hearth_remains none = { 0 };
 	struct hearth_journal j;
 	uint64_t covered;
 	int dir, fd;
@@ -326,10 +356,12 @@ static void journal_vouches_for_what_was_recorded(void **state)
 	other = id;
 	other.mtime_nsec++;
 	assert_int_equal(reopen(dir, &other, &covered), -ESTALE);
-	/* A torn record hides nothing before it, and has to be cleaned up. */
-	assert_int_equal(write(j.fd, "torn", 4), 4);
-	assert_int_equal(reopen(dir, &id, &covered), -EUCLEAN);
-	assert_int_equal(covered, 200);
+	/* A torn record, as long as a whole one or not, hides nothing before it, and has to be cleaned up. */
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(write(j.fd, "torn", 4), 4);
+		assert_int_equal(reopen(dir, &id, &covered), -EUCLEAN);
+		assert_int_equal(covered, 200);
+	}
 	hearth_journal_close(&j);
 	assert_int_equal(hearth_journal_create(&j, dir, "j", &id, &none), 0);
 	hearth_journal_close(&j);
@@ -429,6 +461,7 @@ int main(void)
 		cmocka_unit_test(names_that_lead_elsewhere_are_invalid),
 		cmocka_unit_test(a_changed_byte_anywhere_in_a_block_is_noticed),
 		cmocka_unit_test(journal_vouches_for_what_was_recorded),
+		cmocka_unit_test(journal_keeps_what_is_doubtful),
 		cmocka_unit_test(sizes_and_names_read_well),
 		cmocka_unit_test(varints_have_one_form_only),
 		cmocka_unit_test(a_key_is_for_one_copy),

@@ -73,6 +73,7 @@ struct hearth_entry {
 	uint8_t extras; /* enum hearth_entry_extra */
 	bool is_sparse; /* local to the sender, */
 	bool keeps_mode; /* local to the receiver: of a file that was there, without --perms */
+	bool is_doubtful; /* and: the sender was asked for sums of some of it */
 	bool is_followed; /* to the sender: a symlink that stands for what it points to */
 	atomic_uchar state;
 	atomic_bool is_faulty;

@@ -19,6 +19,7 @@
 #define HEADER_BYTES (MAGIC_BYTES + 8 + 8 + 4 + 8 + HEARTH_BOOT_ID_BYTES + 8)
 #define RECORD_BYTES 24
 #define CHECKPOINT UINT64_MAX
+#define DOUBTFUL (1ull << 63)
 #define MAX_JOURNAL_BYTES (1u << 30)
 
 /* The boot id as in /proc, or zeros where there is none: then every start is another boot. */
@@ -76,13 +77,28 @@ int hearth_journal_checkpoint(struct hearth_journal *j, uint64_t nr_records)
 	return ret;
 }
 
+void hearth_remains_exit(struct hearth_remains *r)
+{
+	hearth_ranges_exit(&r->stored);
+	hearth_ranges_exit(&r->doubtful);
+}
+
 void hearth_journal_close(struct hearth_journal *j)
 {
 	hearth_close(&j->fd);
 }
 
+static int append_all(struct hearth_journal *j, const struct hearth_ranges *ranges, uint64_t mark)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ranges->nr && !ret; i++)
+		ret = append(j, ranges->v[i].start | mark, ranges->v[i].end);
+	return ret;
+}
+
 static int write_all(struct hearth_journal *j, const struct hearth_journal_identity *id,
-		     const struct hearth_ranges *stored)
+		     const struct hearth_remains *remains)
 {
 	uint8_t buf[HEADER_BYTES], boot_id[HEARTH_BOOT_ID_BYTES];
 	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
@@ -93,16 +109,18 @@ static int write_all(struct hearth_journal *j, const struct hearth_journal_ident
 	j->nr_records = 0;
 	j->seed = XXH3_64bits(buf, w.len);
 	ret = hearth_write_all(j->fd, buf, w.len);
-	for (size_t i = 0; i < stored->nr && !ret; i++)
-		ret = append(j, stored->v[i].start, stored->v[i].end);
-	if (!ret && stored->nr)
+	if (!ret)
+		ret = append_all(j, &remains->doubtful, DOUBTFUL);
+	if (!ret)
+		ret = append_all(j, &remains->stored, 0);
+	if (!ret && j->nr_records)
 		ret = hearth_journal_checkpoint(j, j->nr_records);
 	return ret;
 }
 
 int hearth_journal_create(struct hearth_journal *j, int dir_fd, const char *name,
 			  const struct hearth_journal_identity *id,
-			  const struct hearth_ranges *stored)
+			  const struct hearth_remains *remains)
 {
 	char temp[HEARTH_TEMP_NAME_BYTES];
 	int ret;
@@ -112,7 +130,7 @@ int hearth_journal_create(struct hearth_journal *j, int dir_fd, const char *name
 	j->fd = hearth_open_beneath(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
 	if (j->fd < 0)
 		return j->fd;
-	ret = write_all(j, id, stored);
+	ret = write_all(j, id, remains);
 	if (!ret && renameat(dir_fd, temp, dir_fd, name))
 		ret = -errno;
 	if (ret) {
@@ -128,18 +146,20 @@ static bool get_record(const struct hearth_journal *j, struct hearth_reader *r, 
 {
 	const uint8_t *at = r->pos;
 
+	if (hearth_reader_left(r) < RECORD_BYTES)
+		return false;
 	*start = hearth_get_u64(r);
 	*end = hearth_get_u64(r);
-	return hearth_get_u64(r) == XXH3_64bits_withSeed(at, 16, j->seed) && !r->is_bad;
+	return hearth_get_u64(r) == XXH3_64bits_withSeed(at, 16, j->seed);
 }
 
-/* How many of the records count: all on the same boot, else those before the last checkpoint. */
+/* How many of the records are true: all on the same boot, else those before the last checkpoint. */
 static uint64_t count_trusted(const struct hearth_journal *j, struct hearth_reader r,
 			      bool is_same_boot)
 {
 	uint64_t start, end, nr = 0, trusted = 0;
 
-	while (hearth_reader_left(&r) >= RECORD_BYTES && get_record(j, &r, &start, &end)) {
+	while (get_record(j, &r, &start, &end)) {
 		nr++;
 		if (is_same_boot)
 			trusted = nr;
@@ -149,15 +169,36 @@ static uint64_t count_trusted(const struct hearth_journal *j, struct hearth_read
 	return trusted;
 }
 
+/* What the records that follow in @r say, of which the first @trusted are true. */
+static int replay_records(struct hearth_journal *j, struct hearth_reader *r, uint64_t trusted,
+			  uint64_t size, struct hearth_remains *ret)
+{
+	struct hearth_reader next = *r;
+	uint64_t start, end;
+	int err = 0;
+
+	while (!err && get_record(j, &next, &start, &end)) {
+		bool is_doubtful = start & DOUBTFUL || j->nr_records >= trusted;
+		bool is_range = start != CHECKPOINT;
+
+		start &= ~DOUBTFUL;
+		if (is_range && start < end && end <= size)
+			err = hearth_ranges_add(is_doubtful ? &ret->doubtful : &ret->stored, start,
+						end);
+		j->nr_records++;
+		*r = next;
+	}
+	return err;
+}
+
 static int replay(struct hearth_journal *j, const uint8_t *buf, size_t len,
-		  const struct hearth_journal_identity *id, struct hearth_ranges *stored)
+		  const struct hearth_journal_identity *id, struct hearth_remains *ret)
 {
 	struct hearth_reader r = hearth_reader_of(buf, len);
 	uint8_t boot_id[HEARTH_BOOT_ID_BYTES], wanted[HEADER_BYTES];
 	struct hearth_writer w = hearth_writer_of(wanted, sizeof(wanted));
 	const uint8_t *header = hearth_get_bytes(&r, HEADER_BYTES);
 	bool is_same_boot = get_boot_id(boot_id);
-	uint64_t trusted, start, end;
 	size_t boot_at = HEADER_BYTES - 8 - HEARTH_BOOT_ID_BYTES;
 
 	if (!header)
@@ -167,22 +208,18 @@ static int replay(struct hearth_journal *j, const uint8_t *buf, size_t len,
 	if (memcmp(wanted, header, HEADER_BYTES))
 		return -ESTALE;
 	j->seed = XXH3_64bits(header, HEADER_BYTES);
-	trusted = count_trusted(j, r, is_same_boot);
-	for (uint64_t i = 0; i < trusted && get_record(j, &r, &start, &end); i++) {
-		if (start < end && end <= id->size && hearth_ranges_add(stored, start, end))
-			return -ENOMEM;
-		j->nr_records++;
-	}
+	if (replay_records(j, &r, count_trusted(j, r, is_same_boot), id->size, ret))
+		return -ENOMEM;
 	/* A torn tail would hide what is appended after it. */
 	return is_same_boot && !hearth_reader_left(&r) ? 0 : -EUCLEAN;
 }
 
 int hearth_journal_open(struct hearth_journal *j, int dir_fd, const char *name,
-			const struct hearth_journal_identity *id, struct hearth_ranges *stored)
+			const struct hearth_journal_identity *id, struct hearth_remains *ret)
 {
 	struct stat st;
 	uint8_t *buf;
-	int ret;
+	int err;
 
 	j->nr_records = 0;
 	j->fd = hearth_open_beneath(dir_fd, name, O_RDWR | O_APPEND, 0);
@@ -193,11 +230,11 @@ int hearth_journal_open(struct hearth_journal *j, int dir_fd, const char *name,
 		return -ESTALE;
 	}
 	buf = malloc((size_t)st.st_size + 1);
-	ret = buf ? (int)hearth_pread_full(j->fd, buf, (size_t)st.st_size, 0) : -ENOMEM;
-	if (ret >= 0)
-		ret = replay(j, buf, (size_t)ret, id, stored);
+	err = buf ? (int)hearth_pread_full(j->fd, buf, (size_t)st.st_size, 0) : -ENOMEM;
+	if (err >= 0)
+		err = replay(j, buf, (size_t)err, id, ret);
 	free(buf);
-	if (ret)
+	if (err)
 		hearth_journal_close(j);
-	return ret;
+	return err;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,158 +12,6 @@
 
 /* How much of a large file a crash of the machine may cost. */
 #define CHECKPOINT_NS (5ull * 1000000000)
-
-static bool needs_journal(const struct hearth_receiver *r, const struct hearth_entry *e)
-{
-	return e->size > r->job->opt.block_bytes && !(e->extras & HEARTH_EXTRA_STREAM);
-}
-
-/*
- * A temporary file of an earlier run: ours alone, and not being written by another job. The lock
- * goes with the descriptor.
- */
-static int open_earlier(const struct hearth_receiver *r, int dir_fd, const char *temp,
-			struct stat *st)
-{
-	bool is_in_place = r->job->opt.flags & HEARTH_INPLACE;
-	int fd = hearth_open_beneath(dir_fd, temp, O_RDWR | O_NONBLOCK, 0);
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, st) || !S_ISREG(st->st_mode) ||
-	    (!is_in_place && (st->st_nlink != 1 || st->st_uid != geteuid()))) {
-		close(fd);
-		return -ESTALE;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
-		return -EBUSY;
-	}
-	return fd;
-}
-
-static struct hearth_journal_identity identity_of(const struct hearth_entry *e,
-						  const struct stat *st)
-{
-	return (struct hearth_journal_identity){
-		.size = e->size,
-		.mtime_sec = e->mtime_sec,
-		.mtime_nsec = e->mtime_nsec,
-		.inode = st->st_ino,
-	};
-}
-
-/* Opens temporary file and journal of an earlier run; the descriptor, or -errno. */
-static int open_both(const struct hearth_receiver *r, int dir_fd, const char *name,
-		     const struct hearth_entry *e, struct hearth_journal *j,
-		     struct hearth_ranges *stored)
-{
-	char temp[HEARTH_TEMP_NAME_BYTES], journal[HEARTH_TEMP_NAME_BYTES];
-	struct hearth_journal_identity id;
-	struct stat st;
-	int fd, ret;
-
-	hearth_place_work_name(r, temp, name);
-	hearth_journal_name(journal, name);
-	fd = open_earlier(r, dir_fd, temp, &st);
-	if (fd < 0)
-		return fd;
-	id = identity_of(e, &st);
-	ret = hearth_journal_open(j, dir_fd, journal, &id, stored);
-	if (ret == -EUCLEAN)
-		ret = hearth_journal_create(j, dir_fd, journal, &id, stored);
-	if (!ret)
-		return fd;
-	close(fd);
-	return ret;
-}
-
-void hearth_part_find_stored(struct hearth_receiver *r, int dir_fd, const char *name,
-			     const struct hearth_entry *e, struct hearth_ranges *stored)
-{
-	struct hearth_journal j;
-	int fd;
-
-	/* What an earlier run wrote cannot be verified: its checksums are gone. */
-	if (!needs_journal(r, e) || r->job->opt.flags & HEARTH_VERIFY)
-		return;
-	fd = open_both(r, dir_fd, name, e, &j, stored);
-	if (fd < 0) {
-		hearth_ranges_exit(stored);
-		return;
-	}
-	hearth_journal_close(&j);
-	close(fd);
-}
-
-static int create_both(struct hearth_receiver *r, int dir_fd, const char *name,
-		       struct hearth_part *p)
-{
-	char temp[HEARTH_TEMP_NAME_BYTES], journal[HEARTH_TEMP_NAME_BYTES];
-	struct hearth_journal_identity id;
-	struct stat st;
-	int ret;
-
-	hearth_place_work_name(r, temp, name);
-	hearth_journal_name(journal, name);
-	p->fd = hearth_place_create(r, dir_fd, temp, p->entry);
-	if (p->fd < 0)
-		return p->fd;
-	if (flock(p->fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	if (!(p->entry->extras & HEARTH_EXTRA_STREAM) && ftruncate(p->fd, (off_t)p->entry->size))
-		return -errno;
-	if (fstat(p->fd, &st))
-		return -errno;
-	if (!p->is_journaled)
-		return 0;
-	id = identity_of(p->entry, &st);
-	ret = hearth_journal_create(&p->journal, dir_fd, journal, &id, &p->stored);
-	return ret;
-}
-
-/* A second descriptor of the file, past the page cache, and room for all of it in one piece. */
-static void open_direct(struct hearth_receiver *r, int dir_fd, const char *name,
-			struct hearth_part *p)
-{
-	char temp[HEARTH_TEMP_NAME_BYTES];
-
-	if (p->entry->extras & HEARTH_EXTRA_STREAM || !hearth_direct_is_on_disk(r->job, p->fd))
-		return;
-	hearth_place_work_name(r, temp, name);
-	p->direct_fd = hearth_open_beneath(dir_fd, temp, O_WRONLY | O_DIRECT, 0);
-	if (p->direct_fd < 0)
-		hearth_direct_refused(r->job, name, p->direct_fd);
-	else
-		p->is_preallocated = !fallocate(p->fd, 0, 0, (off_t)p->entry->size);
-}
-
-/* Continues what an earlier run left, or starts the file. */
-static int open_part(struct hearth_receiver *r, struct hearth_part *p)
-{
-	const char *name = hearth_receiver_name(r, p->batch, p->entry);
-	int dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
-	int ret = -ENOENT;
-
-	if (dir_fd < 0)
-		return dir_fd;
-	p->is_journaled = needs_journal(r, p->entry);
-	if (p->is_journaled && !(r->job->opt.flags & HEARTH_VERIFY))
-		ret = open_both(r, dir_fd, name, p->entry, &p->journal, &p->stored);
-	if (ret >= 0) {
-		p->fd = ret;
-		p->is_resumed = true;
-		ret = 0;
-	} else if (ret != -EBUSY) {
-		hearth_ranges_exit(&p->stored);
-		ret = create_both(r, dir_fd, name, p);
-	}
-	if (!ret && hearth_direct_is_meant(r->job, p->entry->size))
-		open_direct(r, dir_fd, name, p);
-	hearth_dirs_put(&r->dirs, p->entry->parent);
-	p->synced_ns = hearth_now_ns();
-	return ret;
-}
 
 /* How long the file is to become; unlimited while only its sender can know. */
 static uint64_t wanted_size(const struct hearth_receiver *r, const struct hearth_entry *e)
@@ -368,12 +215,15 @@ static int write_cached(struct hearth_part *p, const void *data, uint64_t len, u
 static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t offset,
 		      uint64_t len, const void *data, bool is_there)
 {
-	int ret = p->fd < 0 ? open_part(r, p) : 0;
+	int ret = p->fd < 0 ? hearth_part_open(r, p) : 0;
 
 	if (ret)
 		return ret;
-	if (is_there)
-		return record(r, p, offset, offset + len);
+	if (is_there) {
+		if (r->job->opt.flags & HEARTH_VERIFY)
+			ret = hearth_verify_add_sum(&p->slices, offset, len, data);
+		return ret ? ret : record(r, p, offset, offset + len);
+	}
 	/* Different blocks of one file are written at the same time. */
 	pthread_mutex_unlock(&p->lock);
 	if (data && p->direct_fd >= 0)
@@ -420,16 +270,17 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		     uint64_t offset, uint64_t len, const uint8_t *sum)
 {
+	bool has_it;
 	struct hearth_part *p = get_part(r, b, e);
-	bool has_it = true;
+	bool is_over, is_open;
 
 	if (!p)
 		return true; /* over: nothing of it is needed any more */
 	pthread_mutex_lock(&p->lock);
-	if (!p->is_over)
-		has_it = (p->fd >= 0 || !open_part(r, p)) &&
-			 !hearth_verify_sum(p->fd, offset, len, sum);
+	is_over = p->is_over;
+	is_open = !is_over && (p->fd >= 0 || !hearth_part_open(r, p));
 	pthread_mutex_unlock(&p->lock);
+	has_it = is_over || (is_open && !hearth_verify_sum(p->fd, offset, len, sum));
 	put_part(r, p, false);
 	return has_it;
 }

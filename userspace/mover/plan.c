@@ -161,10 +161,10 @@ static void keep_mode(const struct hearth_receiver *r, struct hearth_entry *e,
 /* What the receiver says of a batch. */
 struct answer {
 	struct hearth_ranges wanted;
-	struct hearth_ranges checked; /* --append-verify: may be there */
+	struct hearth_ranges checked; /* may be there: sums will do */
 };
 
-/* How much of a shorter file may be the beginning of the source's. */
+/* --append-verify: how much of a shorter file may be the beginning of the source's. */
 static uint64_t beginning(const struct hearth_receiver *r, const struct hearth_entry *e,
 			  const struct stat *st)
 {
@@ -174,29 +174,56 @@ static uint64_t beginning(const struct hearth_receiver *r, const struct hearth_e
 	return (uint64_t)st->st_size;
 }
 
-/* Adds what is missing of the file to the answer; @st: what is there, or NULL. */
-static int want_file(struct hearth_receiver *r, int dir_fd, const char *name,
-		     const struct hearth_entry *e, const struct stat *st, struct answer *answer)
+/* Adds what is in the file from @start up to @end, but not in @known, to @ret. */
+static int add_gaps(struct hearth_ranges *ret, const struct hearth_entry *e,
+		    const struct hearth_ranges *known, uint64_t start, uint64_t end)
 {
-	struct hearth_ranges stored = { 0 }, *wanted = &answer->wanted;
 	struct hearth_range gap;
-	uint64_t at = 0;
+	int err = 0;
+
+	while (!err && hearth_ranges_next_gap(known, start, end, &gap)) {
+		err = hearth_ranges_add(ret, e->voff + gap.start, e->voff + gap.end);
+		start = gap.end;
+	}
+	return err;
+}
+
+/* Asks for sums of what is doubtful; from then on it is as good as stored. */
+static int check_doubtful(struct hearth_entry *e, struct hearth_remains *remains,
+			  struct answer *answer)
+{
 	int ret = 0;
 
-	hearth_part_find_stored(r, dir_fd, name, e, &stored);
-	if (!stored.covered)
-		at = beginning(r, e, st);
-	if (at)
-		ret = hearth_ranges_add(&answer->checked, e->voff, e->voff + at);
-	/* Stored to the last byte but not yet in place: the last byte brings the rest about. */
-	if (!ret && stored.covered == e->size)
-		ret = hearth_ranges_add(wanted, e->voff + e->size - 1, e->voff + e->size);
-	while (!ret && hearth_ranges_next_gap(&stored, at, e->size, &gap)) {
-		ret = hearth_ranges_add(wanted, e->voff + gap.start, e->voff + gap.end);
-		at = gap.end;
+	for (size_t i = 0; i < remains->doubtful.nr && !ret; i++) {
+		const struct hearth_range *range = &remains->doubtful.v[i];
+
+		ret = add_gaps(&answer->checked, e, &remains->stored, range->start, range->end);
+		if (!ret)
+			ret = hearth_ranges_add(&remains->stored, range->start, range->end);
+		e->is_doubtful = true;
 	}
-	r->job->count.bytes_resumed += stored.covered;
-	hearth_ranges_exit(&stored);
+	return ret;
+}
+
+/* Adds what is missing of the file to the answer; @st: what is there, or NULL. */
+static int want_file(struct hearth_receiver *r, int dir_fd, const char *name,
+		     struct hearth_entry *e, const struct stat *st, struct answer *answer)
+{
+	struct hearth_remains remains = { 0 };
+	int ret = 0;
+
+	hearth_part_find_remains(r, dir_fd, name, e, &remains);
+	r->job->count.bytes_resumed += remains.stored.covered;
+	/* Stored to the last byte but not yet in place: the last byte brings the rest about. */
+	if (remains.stored.covered == e->size)
+		ret = hearth_ranges_add(&answer->wanted, e->voff + e->size - 1, e->voff + e->size);
+	else if (!remains.stored.covered && !remains.doubtful.covered)
+		ret = hearth_ranges_add(&remains.doubtful, 0, beginning(r, e, st));
+	if (!ret)
+		ret = check_doubtful(e, &remains, answer);
+	if (!ret)
+		ret = add_gaps(&answer->wanted, e, &remains.stored, 0, e->size);
+	hearth_remains_exit(&remains);
 	return ret;
 }
 

@@ -7,7 +7,8 @@
  *            and decides which files are wanted              (control thread)
  *   compare.c, items.c, destination.c                       its helpers
  *   store.c  verifies blocks and writes them to files        (storage side)
- *   part.c   files that arrive in several blocks: temporary file and journal
+ *   part.c   files that arrive in several blocks
+ *   resume.c their temporary file and journal: what an earlier run left, or new
  *   place.c  attributes, and the rename that makes a file appear
  *   backup.c what is replaced or deleted, kept
  *   links.c  hard links, once their files are whole
@@ -191,7 +192,12 @@ void hearth_stream_drop(struct hearth_receiver *r, struct hearth_batch *b, struc
 int hearth_stream_out(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		      uint64_t offset, uint64_t len, const void *data);
 
-/* part.c */
+/* resume.c */
+int hearth_part_open(struct hearth_receiver *r, struct hearth_part *p);
+void hearth_part_find_remains(struct hearth_receiver *r, int dir_fd, const char *name,
+			      const struct hearth_entry *e, struct hearth_remains *ret);
+
+/* part.c; @data: NULL for a hole, and the XXH3-128 of what @is_there already. */
 int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		      uint64_t offset, uint64_t len, const void *data, bool is_there);
 /* True if the file has these bytes already, by their XXH3-128; opens it. */
@@ -200,8 +206,6 @@ bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct h
 /* The size of a stream became known: the file may be complete by that. */
 void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e);
 void hearth_part_give_up(struct hearth_receiver *r, struct hearth_entry *e);
-void hearth_part_find_stored(struct hearth_receiver *r, int dir_fd, const char *name,
-			     const struct hearth_entry *e, struct hearth_ranges *stored);
 void hearth_parts_exit(struct hearth_receiver *r);
 
 /* place.c; all return 0 or -errno */

@@ -173,7 +173,7 @@ static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
 /* What of the next batch is only to be compared. */
 static int handle_check(struct hearth_sender *s, const struct hearth_frame *f)
 {
-	if (!(s->job->opt.flags & HEARTH_APPEND_VERIFY) || s->checked.nr)
+	if (s->job->stream_fd >= 0 || s->checked.nr)
 		return -EPROTO;
 	return hearth_parse_want(f, &s->checked_batch, &s->checked);
 }

@@ -42,7 +42,7 @@ static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct 
 	}
 	if (r->job->stream_fd >= 0)
 		return hearth_stream_out(r, b, e, offset, len, data);
-	if (data && len == e->size) {
+	if (data && !is_there && len == e->size) {
 		store_whole(r, b, e, data);
 		return 0;
 	}
@@ -112,8 +112,7 @@ static int has_segment(struct hearth_receiver *r, const struct hearth_segment *s
 	if (!b)
 		return ret ? ret : 1;
 	e = hearth_batch_find(b, seg->voff);
-	if (!(r->job->opt.flags & HEARTH_APPEND_VERIFY) || r->job->stream_fd >= 0 ||
-	    seg->voff + seg->len > e->voff + e->size) {
+	if (!e->is_doubtful || seg->voff + seg->len > e->voff + e->size) {
 		ret = -EPROTO;
 	} else {
 		atomic_compare_exchange_strong(&e->state, &expected, HEARTH_FILE_PARTIAL);
@@ -164,10 +163,10 @@ int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 		return ret ? ret : ask_again(r, seq);
 	ret = 0;
 	for (uint32_t i = 0; i < b->nr_segs && !ret; i++) {
-		bool is_data = b->segs[i].kind == HEARTH_SEGMENT_DATA;
+		uint64_t payload = hearth_segment_payload(&b->segs[i]);
 
-		ret = store_segment(r, b->segs[i], is_data ? data : NULL);
-		data += hearth_segment_payload(&b->segs[i]);
+		ret = store_segment(r, b->segs[i], payload ? data : NULL);
+		data += payload;
 		r->job->count.bytes_stored += b->segs[i].len;
 	}
 	return ret ? ret : hearth_pulse_ack(&r->pulse, seq);

@@ -18,7 +18,8 @@ static void sum_up(const void *data, uint64_t len, uint8_t ret[HEARTH_SLICE_SUM_
 	memcpy(ret, sum.digest, HEARTH_SLICE_SUM_BYTES);
 }
 
-int hearth_verify_add(struct hearth_slices *s, uint64_t offset, uint64_t len, const void *data)
+int hearth_verify_add_sum(struct hearth_slices *s, uint64_t offset, uint64_t len,
+			  const uint8_t sum[HEARTH_SLICE_SUM_BYTES])
 {
 	if (s->nr == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 64;
@@ -31,8 +32,16 @@ int hearth_verify_add(struct hearth_slices *s, uint64_t offset, uint64_t len, co
 	}
 	s->v[s->nr].offset = offset;
 	s->v[s->nr].len = len;
-	sum_up(data, len, s->v[s->nr++].sum);
+	memcpy(s->v[s->nr++].sum, sum, HEARTH_SLICE_SUM_BYTES);
 	return 0;
+}
+
+int hearth_verify_add(struct hearth_slices *s, uint64_t offset, uint64_t len, const void *data)
+{
+	uint8_t sum[HEARTH_SLICE_SUM_BYTES];
+
+	sum_up(data, len, sum);
+	return hearth_verify_add_sum(s, offset, len, sum);
 }
 
 void hearth_verify_exit(struct hearth_slices *s)

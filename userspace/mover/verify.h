@@ -17,7 +17,7 @@ struct hearth_slice {
 	uint8_t sum[HEARTH_SLICE_SUM_BYTES];
 };
 
-/* What was written to a file that came in several parts. */
+/* What was written to a file that came in several parts, or was found there. */
 struct hearth_slices {
 	struct hearth_slice *v;
 	size_t nr;
@@ -26,6 +26,8 @@ struct hearth_slices {
 
 /* 0 or -ENOMEM. */
 int hearth_verify_add(struct hearth_slices *s, uint64_t offset, uint64_t len, const void *data);
+int hearth_verify_add_sum(struct hearth_slices *s, uint64_t offset, uint64_t len,
+			  const uint8_t sum[HEARTH_SLICE_SUM_BYTES]);
 void hearth_verify_exit(struct hearth_slices *s);
 
 /*
