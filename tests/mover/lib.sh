@@ -52,7 +52,7 @@ stop_sshd() {
 }
 
 umount_all() {
-	awk -v s="$SCRATCH/" 'index($2, s) == 1 { print $2 }' /proc/mounts | while read -r m; do umount "$m"; done
+	awk -v s="$SCRATCH/" 'index($2, s) == 1 { print $2 }' /proc/mounts | tac | while read -r m; do umount "$m"; done
 }
 
 # hearthcp with our ssh; the far end is the sanitized hearthd.

@@ -15,23 +15,43 @@ static void *worker_thread(void *arg)
 	struct hearth_engine_worker *w = arg;
 
 	hearth_numa_bind_thread(w->node);
-	w->body(w->end, w->stream);
+	if (w->body)
+		w->body(w->end, w->stream);
+	else
+		w->storage(w->end, w->device);
 	return NULL;
 }
 
-static bool start_worker(struct hearth_engine *e, void (*body)(void *, struct hearth_stream *),
-			 void *end, struct hearth_stream *stream, int node)
+static bool start_worker(struct hearth_engine *e, struct hearth_engine_worker worker)
 {
 	struct hearth_engine_worker *w = &e->workers[e->nr_workers];
 
-	w->body = body;
-	w->end = end;
-	w->stream = stream;
-	w->node = node;
+	if (e->nr_workers == HEARTH_MAX_WORKERS)
+		return false;
+	*w = worker;
+	w->end = e->end;
 	if (pthread_create(&w->thread, NULL, worker_thread, w))
 		return false;
 	e->nr_workers++;
 	return true;
+}
+
+static bool start_stream(struct hearth_engine *e, struct hearth_stream *stream)
+{
+	return start_worker(e, (struct hearth_engine_worker){
+				       .body = e->is_split ? e->roles->network : e->roles->fused,
+				       .stream = stream,
+				       .node = e->numa->card_node,
+			       });
+}
+
+static bool start_storage(struct hearth_engine *e, uint32_t device, int node)
+{
+	return start_worker(e, (struct hearth_engine_worker){
+				       .storage = e->roles->storage,
+				       .device = device,
+				       .node = node,
+			       });
 }
 
 bool hearth_engine_is_split(const struct hearth_job *job)
@@ -47,18 +67,22 @@ bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
 			 const struct hearth_numa *numa, void *end)
 {
-	bool split = hearth_engine_is_split(job), is_ok = true;
 	uint32_t nr_storage = wires->nr_streams;
+	bool is_ok = true;
 
 	hearth_numa_tell(numa, job);
+	e->job = job;
+	e->roles = roles;
+	e->numa = numa;
+	e->end = end;
+	e->is_split = hearth_engine_is_split(job);
 	e->nr_workers = 0;
 	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++)
-		is_ok = start_worker(e, split ? roles->network : roles->fused, end,
-				     wires->streams[i], numa->card_node);
+		is_ok = start_stream(e, wires->streams[i]);
 	if (job->opt.direct != HEARTH_DIRECT_NO && nr_storage < HEARTH_DIRECT_DEPTH)
 		nr_storage = HEARTH_DIRECT_DEPTH;
-	for (uint32_t i = 0; i < nr_storage && is_ok && split; i++)
-		is_ok = start_worker(e, roles->storage, end, NULL, numa->disk_node);
+	for (uint32_t i = 0; i < nr_storage && is_ok && e->is_split; i++)
+		is_ok = start_storage(e, 0, numa->disk_node);
 	if (!is_ok) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"only %u threads could be started; use fewer --streams",
@@ -66,6 +90,18 @@ bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 		hearth_engine_join(e);
 	}
 	return is_ok;
+}
+
+bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const char *disk)
+{
+	int node = hearth_numa_node_for(e->numa, e->job->opt.numa, disk);
+	uint32_t nr = 0;
+
+	while (e->is_split && nr < HEARTH_DIRECT_DEPTH && start_storage(e, device, node))
+		nr++;
+	if (nr)
+		hearth_numa_tell_disk(e->numa, e->job, disk, node, nr);
+	return nr;
 }
 
 void hearth_engine_join(struct hearth_engine *e)

@@ -21,21 +21,30 @@
 /* Thread bodies; they return when there is nothing left to do or the job has failed. */
 struct hearth_engine_roles {
 	void (*fused)(void *end, struct hearth_stream *stream);
-	void (*storage)(void *end, struct hearth_stream *stream);
+	void (*storage)(void *end, uint32_t device); /* with number 0 first, see below */
 	void (*network)(void *end, struct hearth_stream *stream);
 };
 
 struct hearth_engine_worker {
-	void (*body)(void *end, struct hearth_stream *stream);
+	void (*body)(void *end, struct hearth_stream *stream); /* NULL: it is a storage thread */
+	void (*storage)(void *end, uint32_t device);
 	void *end;
 	struct hearth_stream *stream;
+	uint32_t device;
 	int node;
 	pthread_t thread;
 };
 
+#define HEARTH_MAX_WORKERS (3 * HEARTH_MAX_STREAMS)
+
 struct hearth_engine {
+	struct hearth_job *job;
+	const struct hearth_engine_roles *roles;
+	const struct hearth_numa *numa;
+	void *end;
+	bool is_split;
 	uint32_t nr_workers;
-	struct hearth_engine_worker workers[2 * HEARTH_MAX_STREAMS + HEARTH_DIRECT_DEPTH];
+	struct hearth_engine_worker workers[HEARTH_MAX_WORKERS];
 };
 
 /* Whether storage and network have threads of their own at this end. */
@@ -45,6 +54,12 @@ bool hearth_engine_is_split(const struct hearth_job *job);
 bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
 			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
 			 const struct hearth_numa *numa, void *end);
+
+/*
+ * Storage threads for another device, @disk being its MAJOR:MINOR: as many as a disk wants
+ * requests. False: there are none of its own. One thread calls it, before it joins.
+ */
+bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const char *disk);
 void hearth_engine_join(struct hearth_engine *e);
 
 /* The pool to use: the one that the wires bring, or @own made ready. 0 or -ENOMEM. */

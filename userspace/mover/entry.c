@@ -29,7 +29,7 @@ static uint8_t kind_of(mode_t mode)
 	}
 }
 
-struct hearth_entry hearth_scan_entry(const struct hearth_scan *scan, const struct stat *st,
+struct hearth_entry hearth_scan_entry(struct hearth_scan *scan, const struct stat *st,
 				      uint32_t parent)
 {
 	const struct hearth_options *opt = &scan->s->job->opt;
@@ -45,6 +45,7 @@ struct hearth_entry hearth_scan_entry(const struct hearth_scan *scan, const stru
 		.rdev_major = major(st->st_rdev),
 		.rdev_minor = minor(st->st_rdev),
 		.parent = parent,
+		.device = hearth_devices_find(&scan->s->devices, st->st_dev),
 		.is_sparse = S_ISREG(st->st_mode) && st->st_blocks < st->st_size / 512,
 	};
 }

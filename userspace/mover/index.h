@@ -71,7 +71,8 @@ struct hearth_entry {
 	uint8_t sum[HEARTH_SUM_BYTES];
 	uint8_t kind;
 	uint8_t extras; /* enum hearth_entry_extra */
-	bool is_sparse; /* local to the sender, */
+	uint8_t device; /* local to the sender: number of the one that it lies on, */
+	bool is_sparse; /* too, */
 	bool keeps_mode; /* local to the receiver: of a file that was there, without --perms */
 	bool is_doubtful; /* and: the sender was asked for sums of some of it */
 	bool is_followed; /* to the sender: a symlink that stands for what it points to */
@@ -87,6 +88,7 @@ struct hearth_batch {
 	uint32_t nr_dirs;
 	uint32_t nr_entries;
 	uint32_t nr_strings;
+	uint8_t device; /* sender: where its files lie */
 	int refs; /* under the table's lock */
 	uint64_t left; /* sender: bytes to be acknowledged; receiver: files to be stored */
 	bool is_answered; /* sender: the receiver said what it wants of it */

@@ -227,6 +227,31 @@ void hearth_numa_plan(struct hearth_numa *n, uint8_t mode)
 	}
 }
 
+int hearth_numa_node_for(const struct hearth_numa *n, uint8_t mode, const char *disk)
+{
+	if (mode >= HEARTH_NUMA_NODE || mode == HEARTH_NUMA_OFF || n->nr_nodes < 2)
+		return n->disk_node;
+	return hearth_numa_node_of_disk("", disk);
+}
+
+static bool is_shown(uint8_t mode)
+{
+	return mode == HEARTH_NUMA_SHOW || mode >= HEARTH_NUMA_NODE;
+}
+
+void hearth_numa_tell_disk(const struct hearth_numa *n, struct hearth_job *job, const char *disk,
+			   int node, uint32_t nr_threads)
+{
+	char where[32];
+
+	if (!is_shown(job->opt.numa))
+		return;
+	describe(where, sizeof(where), node);
+	hearth_job_note(job, HEARTH_NOTE_WARNING, "",
+			"numa: the %s has %u storage threads of their own for disk %s, %s", n->end,
+			nr_threads, disk, where);
+}
+
 void hearth_numa_tell(const struct hearth_numa *n, struct hearth_job *job)
 {
 	uint8_t mode = job->opt.numa;
@@ -235,7 +260,7 @@ void hearth_numa_tell(const struct hearth_numa *n, struct hearth_job *job)
 		hearth_job_note(job, HEARTH_NOTE_WARNING, "",
 				"numa: %u of the %u interrupts of %s at the %s go to CPUs of other nodes; see /proc/irq/*/smp_affinity_list",
 				n->nr_foreign_irqs, n->nr_irqs, n->card, n->end);
-	if (mode == HEARTH_NUMA_SHOW || mode >= HEARTH_NUMA_NODE)
+	if (is_shown(mode))
 		show(n, job);
 }
 

@@ -49,8 +49,15 @@ bool hearth_numa_read_cpus(const char *path, cpu_set_t *ret);
 /* Applies --numa to what was read. */
 void hearth_numa_plan(struct hearth_numa *n, uint8_t mode);
 
+/* Where the threads of another disk go: its number as the above say it, or -1. */
+int hearth_numa_node_for(const struct hearth_numa *n, uint8_t mode, const char *disk);
+
 /* Says the plan if it was asked for, and warns of what works against it. */
 void hearth_numa_tell(const struct hearth_numa *n, struct hearth_job *job);
+
+/* The same of another disk that got @nr_threads of its own. */
+void hearth_numa_tell_disk(const struct hearth_numa *n, struct hearth_job *job, const char *disk,
+			   int node, uint32_t nr_threads);
 
 /* Moves the calling thread to the CPUs of a node; -1: leaves it alone. */
 void hearth_numa_bind_thread(int node);

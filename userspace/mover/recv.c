@@ -229,12 +229,12 @@ static void network_worker(void *end, struct hearth_stream *stream)
 	hearth_queue_close(&r->received);
 }
 
-static void storage_worker(void *end, struct hearth_stream *stream)
+static void storage_worker(void *end, uint32_t device)
 {
 	struct hearth_receiver *r = end;
 	struct hearth_block *b;
 
-	(void)stream;
+	(void)device;
 	while ((b = hearth_queue_pop(&r->received)) && store(r, b))
 		;
 }

@@ -50,6 +50,7 @@ static int publish(struct hearth_scan *scan)
 		scan->batch = b;
 		return -ENOMEM;
 	}
+	scan->batch->device = b->device;
 	b->is_answered = s->is_eager;
 	b->left = s->is_eager ? all.len : 0;
 	err = hearth_table_add(&s->table, b, HEARTH_MAX_LIVE_ENTRIES);
@@ -59,18 +60,33 @@ static int publish(struct hearth_scan *scan)
 	}
 	err = hearth_control_send(s->wires->control, HEARTH_FRAME_INDEX, scan->encoded, len);
 	if (!err && s->is_eager && all.len)
-		err = hearth_work_push(&s->work, all);
+		err = hearth_work_push(&s->devices.work[b->device], all);
 	hearth_table_settle(&s->table, b, 0);
 	hearth_table_put(&s->table, b);
 	return err;
+}
+
+/* A batch has the files of one device. */
+static int enter_device(struct hearth_scan *scan, const struct hearth_entry *e)
+{
+	int ret = 0;
+
+	if (!e->size || e->device == scan->batch->device)
+		return 0;
+	if (scan->batch->end > scan->batch->voff)
+		ret = publish(scan);
+	scan->batch->device = e->device;
+	return ret;
 }
 
 int hearth_scan_add(struct hearth_scan *scan, const struct hearth_entry *e, const char *name,
 		    const char *target)
 {
 	struct hearth_counters *count = &scan->s->job->count;
-	int err = hearth_batch_add(scan->batch, e, name, target, scan->attrs);
+	int err = enter_device(scan, e);
 
+	if (!err)
+		err = hearth_batch_add(scan->batch, e, name, target, scan->attrs);
 	if (err == -ENOSPC) {
 		err = publish(scan);
 		if (!err)

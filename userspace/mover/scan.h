@@ -55,7 +55,7 @@ void hearth_scan_report_errno(struct hearth_scan *scan, uint32_t dir, const char
 			      const char *what, int err);
 
 /* entry.c */
-struct hearth_entry hearth_scan_entry(const struct hearth_scan *scan, const struct stat *st,
+struct hearth_entry hearth_scan_entry(struct hearth_scan *scan, const struct stat *st,
 				      uint32_t parent);
 int hearth_scan_name(struct hearth_scan *scan, uint32_t dir, int dir_fd, const char *name);
 

@@ -22,7 +22,7 @@ static void cancel(void *arg)
 	s->is_cancelled = true;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	hearth_work_close(&s->work);
+	hearth_devices_close(&s->devices);
 	hearth_flight_cancel(&s->flight);
 	hearth_table_cancel(&s->table);
 	hearth_queue_close(&s->filled);
@@ -70,6 +70,17 @@ static int handle_ack(struct hearth_sender *s, const struct hearth_frame *f)
 	return 0;
 }
 
+/* Where the data at @voff is read. A block holds what lies on one device. */
+static struct hearth_work *work_of(struct hearth_sender *s, uint64_t voff)
+{
+	struct hearth_batch *b = hearth_table_get(&s->table, voff);
+	uint32_t device = b ? b->device : 0;
+
+	if (b)
+		hearth_table_put(&s->table, b);
+	return &s->devices.work[device];
+}
+
 /* Queues what a damaged block held once more, at the front. */
 static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot)
 {
@@ -91,7 +102,7 @@ static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot
 	for (uint32_t i = 0; i < slot->nr_segs && !ret; i++) {
 		range.voff = slot->segs[i].voff;
 		range.len = slot->segs[i].len;
-		ret = hearth_work_push_front(&s->work, range);
+		ret = hearth_work_push_front(work_of(s, range.voff), range);
 	}
 	return ret;
 }
@@ -119,7 +130,7 @@ static bool are_within(const struct hearth_ranges *ranges, const struct hearth_b
 	       (ranges->v[0].start >= b->voff && ranges->v[ranges->nr - 1].end <= b->end);
 }
 
-static int push_ranges(struct hearth_sender *s, const struct hearth_ranges *ranges, bool is_sum)
+static int push_ranges(struct hearth_work *w, const struct hearth_ranges *ranges, bool is_sum)
 {
 	int ret = 0;
 
@@ -130,7 +141,7 @@ static int push_ranges(struct hearth_sender *s, const struct hearth_ranges *rang
 			.is_sum = is_sum,
 		};
 
-		ret = hearth_work_push(&s->work, range);
+		ret = hearth_work_push(w, range);
 	}
 	return ret;
 }
@@ -148,9 +159,9 @@ static int accept_want(struct hearth_sender *s, struct hearth_batch *b,
 	/* What is not wanted is there already, as far as this end's progress goes. */
 	s->job->count.bytes_skipped +=
 		b->end - b->voff - wanted->covered - s->checked.covered;
-	ret = push_ranges(s, &s->checked, true);
+	ret = push_ranges(&s->devices.work[b->device], &s->checked, true);
 	hearth_ranges_exit(&s->checked);
-	return ret ? ret : push_ranges(s, wanted, false);
+	return ret ? ret : push_ranges(&s->devices.work[b->device], wanted, false);
 }
 
 static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
@@ -208,7 +219,7 @@ static int handle_done(struct hearth_sender *s)
 {
 	int ret = hearth_control_send(s->wires->control, HEARTH_FRAME_BYE, NULL, 0);
 
-	hearth_work_close(&s->work);
+	hearth_devices_close(&s->devices);
 	hearth_queue_close(&s->filled);
 	pthread_mutex_lock(&s->lock);
 	s->is_done = true;
@@ -274,15 +285,16 @@ static bool send_block(struct hearth_sender *s, struct hearth_stream *stream,
 	return !err;
 }
 
-/* A filled, numbered and sealed block, or NULL once there is no more. */
-static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_source *src)
+/* A filled, numbered and sealed block, or NULL if there is none, or once there is no more. */
+static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_source *src,
+				       bool may_wait)
 {
 	struct hearth_block *b = hearth_pool_get(s->pool);
 	uint32_t tries;
 
 	if (!b)
 		return NULL;
-	if (!hearth_source_fill(src, b, &tries) || hearth_flight_add(&s->flight, b, tries)) {
+	if (!hearth_source_fill(src, b, may_wait, &tries) || hearth_flight_add(&s->flight, b, tries)) {
 		hearth_pool_put(b);
 		return NULL;
 	}
@@ -305,7 +317,7 @@ static bool has_small_files(const void *ctx)
 static bool is_needed(struct hearth_sender *s, const struct hearth_stream *stream)
 {
 	return stream == s->wires->streams[0] || !s->job->opt.spares_streams ||
-	       hearth_work_wait(&s->work, has_small_files, s);
+	       hearth_work_wait(&s->devices.work[0], has_small_files, s);
 }
 
 static void fused_worker(void *engine, struct hearth_stream *stream)
@@ -314,23 +326,26 @@ static void fused_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_source src;
 	struct hearth_block *b;
 
-	hearth_source_init(&src, s);
-	while (is_needed(s, stream) && (b = next_block(s, &src)) && send_block(s, stream, b))
+	hearth_source_init(&src, s, 0);
+	while (is_needed(s, stream) && (b = next_block(s, &src, true)) && send_block(s, stream, b))
 		;
 	hearth_source_exit(&src);
 	stream->ops->finish(stream);
 }
 
-static void storage_worker(void *engine, struct hearth_stream *stream)
+/* A thread that holds a block does not wait: another device's may need it. */
+static void storage_worker(void *engine, uint32_t device)
 {
 	struct hearth_sender *s = engine;
 	struct hearth_source src;
-	struct hearth_block *b;
 
-	(void)stream;
-	hearth_source_init(&src, s);
-	while ((b = next_block(s, &src)))
-		hearth_queue_push(&s->filled, b);
+	hearth_source_init(&src, s, device);
+	while (hearth_work_wait(src.work, hearth_work_has_some, src.work)) {
+		struct hearth_block *b = next_block(s, &src, false);
+
+		if (b)
+			hearth_queue_push(&s->filled, b);
+	}
 	hearth_source_exit(&src);
 }
 
@@ -395,6 +410,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 		return;
 	}
 	if (hearth_engine_start(&engine, s->job, s->wires, &roles, &s->numa, s)) {
+		s->devices.engine = &engine;
 		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
 		    wait_for(s, &s->is_done))
 			hearth_removal_run(&s->removal, s->job, &s->dirs);
@@ -422,7 +438,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	s->memory_fd = open_memory(job);
 	hearth_dirs_init(&s->dirs);
 	hearth_table_init(&s->table);
-	hearth_work_init(&s->work);
+	hearth_devices_init(&s->devices);
 	hearth_flight_init(&s->flight);
 	hearth_queue_init(&s->filled);
 	hearth_pace_init(&s->pace, job->opt.bytes_per_s);
@@ -448,7 +464,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	hearth_pace_exit(&s->pace);
 	hearth_removal_exit(&s->removal);
 	hearth_flight_exit(&s->flight);
-	hearth_work_exit(&s->work);
+	hearth_devices_exit(&s->devices);
 	hearth_ranges_exit(&s->checked);
 	hearth_table_exit(&s->table);
 	hearth_dirs_exit(&s->dirs);

@@ -5,11 +5,14 @@
  *   scan.c    walks the sources, publishes the index      (the caller's thread);
  *             see scan.h
  *   source.c  fills blocks with the ranges that are due   (storage side)
+ *   devices.c which threads read from where
  *   send.c    seals and sends them                        (network side)
  *             and listens to what the receiver says       (control thread)
  */
 #ifndef HEARTH_SEND_H
 #define HEARTH_SEND_H
+
+#include <sys/types.h>
 
 #include "control.h"
 #include "dirs.h"
@@ -25,6 +28,31 @@
 /* Index entries that may be under way before the scan waits. */
 #define HEARTH_MAX_LIVE_ENTRIES 65536
 
+/* Devices that have threads of their own at most. */
+#define HEARTH_MAX_DEVICES 8
+
+struct hearth_engine;
+
+/*
+ * What is to be read, by device: a slow one must not keep the threads of a fast one. Where stages
+ * are fused, all work is in the first queue, and every thread serves it.
+ */
+struct hearth_devices {
+	struct hearth_engine *engine; /* that is asked for threads; NULL: it does not run */
+	struct hearth_work work[HEARTH_MAX_DEVICES];
+	dev_t v[HEARTH_MAX_DEVICES];
+	uint32_t nr;
+};
+
+void hearth_devices_init(struct hearth_devices *d);
+void hearth_devices_exit(struct hearth_devices *d);
+
+/* Ends all work, also what is still to be found. */
+void hearth_devices_close(struct hearth_devices *d);
+
+/* The device's number; one that is new gets threads. The scan's own. */
+uint8_t hearth_devices_find(struct hearth_devices *d, dev_t device);
+
 struct hearth_sender {
 	struct hearth_job *job;
 	const struct hearth_wires *wires;
@@ -33,7 +61,7 @@ struct hearth_sender {
 	struct hearth_numa numa;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
-	struct hearth_work work;
+	struct hearth_devices devices;
 	struct hearth_flight flight;
 	struct hearth_queue filled; /* split stages: from storage to network */
 	struct hearth_pulse pulse;
@@ -57,19 +85,21 @@ void hearth_sender_wait_done(struct hearth_sender *s);
 /* One thread's view of the sources: it keeps the last file open. */
 struct hearth_source {
 	struct hearth_sender *sender;
+	struct hearth_work *work; /* what it takes from */
 	int fd;
 	bool is_direct; /* it is read past the page cache */
 	uint64_t fd_voff; /* which file that is */
 };
 
-void hearth_source_init(struct hearth_source *src, struct hearth_sender *s);
+void hearth_source_init(struct hearth_source *src, struct hearth_sender *s, uint32_t device);
 void hearth_source_exit(struct hearth_source *src);
 
 /*
- * Fills a block with what is due; false once there is nothing more to send. @ret_tries: of a range
- * that is sent again.
+ * Fills a block with what is due; false if there is nothing, or nothing more if it @may_wait.
+ * @ret_tries: of a range that is sent again.
  */
-bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries);
+bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, bool may_wait,
+			uint32_t *ret_tries);
 
 /* True if the sources are one single thing that is no directory. */
 bool hearth_scan_is_single(const struct hearth_job *job, char *const *sources, uint32_t nr);

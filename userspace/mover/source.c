@@ -15,9 +15,10 @@
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 #define PAGE_BYTES 4096u
 
-void hearth_source_init(struct hearth_source *src, struct hearth_sender *s)
+void hearth_source_init(struct hearth_source *src, struct hearth_sender *s, uint32_t device)
 {
 	src->sender = s;
+	src->work = &s->devices.work[device];
 	src->fd = -1;
 	src->fd_voff = 0;
 	src->is_direct = false;
@@ -341,10 +342,11 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 	if (batch)
 		hearth_table_put(&s->table, batch);
 	if (range.len)
-		hearth_work_push_front(&s->work, range);
+		hearth_work_push_front(src->work, range);
 }
 
-bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint32_t *ret_tries)
+bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, bool may_wait,
+			uint32_t *ret_tries)
 {
 	struct hearth_work_range range = { 0 };
 
@@ -352,7 +354,8 @@ bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, uint3
 	/* What may come back as data goes alone, lest more than a block comes back. */
 	while (!hearth_block_is_full(b) && !*ret_tries && !range.is_sum &&
 	       !(b->nr_segs && src->sender->is_pipe_over) &&
-	       hearth_work_pop(&src->sender->work, b->data_bytes - b->len, !b->nr_segs, &range)) {
+	       hearth_work_pop(src->work, b->data_bytes - b->len, may_wait && !b->nr_segs,
+			       &range)) {
 		fill_range(src, b, range);
 		*ret_tries = range.tries;
 	}

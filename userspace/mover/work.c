@@ -124,6 +124,11 @@ bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), co
 	return is_open;
 }
 
+bool hearth_work_has_some(const void *work)
+{
+	return ((const struct hearth_work *)work)->nr;
+}
+
 void hearth_work_close(struct hearth_work *w)
 {
 	pthread_mutex_lock(&w->lock);

@@ -54,6 +54,7 @@ bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
  * Waits until @is_wanted, which is asked whenever something was pushed. False: the queue is closed.
  */
 bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx);
+bool hearth_work_has_some(const void *work);
 void hearth_work_close(struct hearth_work *w);
 
 struct hearth_flight_slot {
