@@ -105,10 +105,17 @@ uninstall: ## remove what install put there
 	@tests/install remove "$(or $(KERNEL),running)" "$(DESTDIR)" "$(PREFIX)"
 	@for d in $(userspace); do $(MAKE) -C $$d uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) || exit; done
 
+deb: ## Debian packages, the module by DKMS, to build/deb
+	@tests/deps build deb
+	@tests/package/build
+
+check-deb: deb ## what is in the packages works (KERNEL=)
+	@KERNEL=$(GUEST_KERNEL) tests/package/run
+
 clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
 	bench-cache bench-copy bench-lun bench-uml vm lint \
-	install uninstall clean
+	install uninstall deb check-deb clean
