@@ -80,6 +80,7 @@ class HearthMixin:
             super().__init__(name, "lookup", index)
             return
 
+        self._check_kinds(name, {"dev": dev, "wwn": wwn})
         self._check_separators(name, {"dev": dev, **settings})
         self._check_wwn(name, wwn)
         self._load_module(name)
@@ -96,8 +97,16 @@ class HearthMixin:
     def _error(self):
         return self.tcm.RTSLibError
 
+    def _check_kinds(self, name, settings):
+        """A saved configuration may hold anything."""
+        for key, value in settings.items():
+            if value is not None and not isinstance(value, str):
+                raise self._error(f"{PLUGIN}/{name}: {key}={value}: not a text; give one, in quotes")
+
     def _check_separators(self, name, settings):
         for key, value in settings.items():
+            if not str(value).isprintable():
+                raise self._error(f"{PLUGIN}/{name}: {key}={value!a}: has characters that cannot be printed; leave them out")
             if SEPARATORS & set(str(value)):
                 raise self._error(f"{PLUGIN}/{name}: {key}={value}: a value has no comma and no white space; "
                                   + ("give another name of the device" if key == "dev" else "give one value"))
