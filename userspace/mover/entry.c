@@ -300,7 +300,11 @@ int hearth_scan_name(struct hearth_scan *scan, uint32_t dir, int dir_fd, const c
 	struct stat st;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
-		hearth_scan_report_errno(scan, dir, name, "", -errno);
+		/* What was named has to be there; what a directory listed may be gone by now. */
+		if (hearth_scan_is_named(scan, dir, name))
+			hearth_scan_report(scan, HEARTH_NOTE_ERROR, dir, name, strerror(errno), "");
+		else
+			hearth_scan_report_errno(scan, dir, name, "", -errno);
 		return 0;
 	}
 	if (S_ISLNK(st.st_mode) && scan->s->job->opt.flags & HEARTH_COPY_LINKS) {

@@ -55,6 +55,10 @@ echo secret > secret
 expect 23 ncp -a --files-from=list src "$HOST:$PWD/dst"
 [ "$(find dst -type f)" = dst/a/f ] || fail "copied: $(find dst)"
 { grep -q "missing/x" err && grep -q "leads out of the source" err; } || fail "not named: $(cat err)"
+# What was named and is not there has not vanished.
+echo missing > list
+expect 23 ncp -a --files-from=list src "$HOST:$PWD/dst"
+grep -q "missing: No such file or directory" err || fail "not named: $(cat err)"
 # A long list does not fit into one message.
 mkdir many
 i=0
