@@ -70,9 +70,11 @@ static inline uint64_t hearth_segment_payload(const struct hearth_segment *s)
 }
 
 struct hearth_pool;
+struct hearth_pool_chunk;
 
 struct hearth_block {
 	struct hearth_pool *pool;
+	struct hearth_pool_chunk *chunk; /* whose mapping it lies in */
 	struct hearth_block *next;
 	uint8_t *head; /* header and table as on the wire */
 	uint8_t *data;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A fixed set of blocks in one pinned mapping, and queues of them. */
+/* Blocks in pinned mappings, and queues of them. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "numa.h"
@@ -61,17 +62,36 @@ void hearth_queue_exit(struct hearth_queue *q)
 	pthread_mutex_destroy(&q->lock);
 }
 
-/* Most recently used first, so that a lightly loaded pool stays in the CPU's cache. */
-void hearth_pool_put(struct hearth_block *b)
+static void chunk_free(struct hearth_pool_chunk *c)
 {
-	struct hearth_queue *q = &b->pool->idle;
+	free(c->blocks);
+	munmap(c->memory, c->memory_bytes);
+	memset(c, 0, sizeof(*c));
+}
 
-	pthread_mutex_lock(&q->lock);
+/* Most recently used first, so that a lightly loaded pool stays in the CPU's cache. */
+static void put_locked(struct hearth_queue *q, struct hearth_block *b)
+{
+	struct hearth_pool_chunk *c = b->chunk;
+
+	if (c->is_going) {
+		if (++c->nr_home == c->nr_blocks)
+			chunk_free(c);
+		return;
+	}
 	b->next = q->head;
 	if (!q->head)
 		q->tail = &b->next;
 	q->head = b;
 	pthread_cond_signal(&q->changed);
+}
+
+void hearth_pool_put(struct hearth_block *b)
+{
+	struct hearth_queue *q = &b->pool->idle;
+
+	pthread_mutex_lock(&q->lock);
+	put_locked(q, b);
 	pthread_mutex_unlock(&q->lock);
 }
 
@@ -84,18 +104,23 @@ struct hearth_block *hearth_pool_get(struct hearth_pool *pool)
 	return b;
 }
 
-static void carve(struct hearth_pool *pool, uint32_t block_bytes, size_t head_bytes)
+static size_t head_bytes(void)
 {
-	uint8_t *head = pool->memory;
-	uint8_t *data = head + head_bytes * pool->nr_blocks;
+	return (HEARTH_BLOCK_HEAD_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
 
-	for (uint32_t i = 0; i < pool->nr_blocks; i++) {
-		struct hearth_block *b = &pool->blocks[i];
+static void carve(struct hearth_pool *pool, struct hearth_pool_chunk *c)
+{
+	uint8_t *data = c->memory + head_bytes() * c->nr_blocks;
+
+	for (uint32_t i = 0; i < c->nr_blocks; i++) {
+		struct hearth_block *b = &c->blocks[i];
 
 		b->pool = pool;
-		b->head = head + i * head_bytes;
-		b->data = data + (size_t)i * block_bytes;
-		b->data_bytes = block_bytes;
+		b->chunk = c;
+		b->head = c->memory + i * head_bytes();
+		b->data = data + (size_t)i * pool->block_bytes;
+		b->data_bytes = pool->block_bytes;
 		b->payload_fd = -1;
 		hearth_pool_put(b);
 	}
@@ -122,32 +147,115 @@ static uint8_t *map_memory(size_t *len)
 	return p;
 }
 
-int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes,
-		     int node)
+static struct hearth_pool_chunk *free_place(struct hearth_pool *pool)
 {
-	size_t head_bytes = (HEARTH_BLOCK_HEAD_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-	uint64_t nr = memory_bytes / block_bytes;
+	struct hearth_pool_chunk *c = NULL;
 
-	if (nr < MIN_BLOCKS)
-		nr = MIN_BLOCKS;
-	pool->nr_blocks = (uint32_t)nr;
-	pool->memory_bytes = pool->nr_blocks * (head_bytes + block_bytes);
-	pool->memory = map_memory(&pool->memory_bytes);
-	if (!pool->memory)
+	pthread_mutex_lock(&pool->idle.lock);
+	for (int i = 0; i < HEARTH_POOL_MAX_CHUNKS && !c; i++)
+		if (!pool->chunks[i].memory)
+			c = &pool->chunks[i];
+	pthread_mutex_unlock(&pool->idle.lock);
+	return c;
+}
+
+static int add_chunk(struct hearth_pool *pool, uint32_t nr_blocks)
+{
+	struct hearth_pool_chunk *c = free_place(pool);
+	size_t len = nr_blocks * (head_bytes() + pool->block_bytes);
+	uint8_t *memory;
+
+	if (!c)
 		return -ENOMEM;
-	pool->blocks = calloc(pool->nr_blocks, sizeof(*pool->blocks));
-	if (!pool->blocks) {
-		munmap(pool->memory, pool->memory_bytes);
+	c->blocks = calloc(nr_blocks, sizeof(*c->blocks));
+	memory = c->blocks ? map_memory(&len) : NULL;
+	if (!memory) {
+		free(c->blocks);
+		c->blocks = NULL;
 		return -ENOMEM;
 	}
-	hearth_numa_bind_memory(node, pool->memory, pool->memory_bytes);
+	hearth_numa_bind_memory(pool->node, memory, len);
 	/*
 	 * Pages are pinned as they are first touched: starting up must not cost a clearing of the
 	 * whole pool.
 	 */
-	pool->is_pinned = !mlock2(pool->memory, pool->memory_bytes, MLOCK_ONFAULT);
+	c->is_pinned = !mlock2(memory, len, MLOCK_ONFAULT);
+	c->memory = memory;
+	c->memory_bytes = len;
+	c->nr_blocks = nr_blocks;
+	pool->nr_blocks += nr_blocks;
+	carve(pool, c);
+	return 0;
+}
+
+int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes,
+		     int node)
+{
+	uint64_t nr = memory_bytes / block_bytes;
+	int ret;
+
+	memset(pool, 0, sizeof(*pool));
+	pool->block_bytes = block_bytes;
+	pool->node = node;
 	hearth_queue_init(&pool->idle);
-	carve(pool, block_bytes, head_bytes);
+	ret = add_chunk(pool, nr < MIN_BLOCKS ? MIN_BLOCKS : (uint32_t)nr);
+	if (ret)
+		hearth_queue_exit(&pool->idle);
+	return ret;
+}
+
+/* The largest that can go without leaving fewer than @nr_blocks; the first one stays. */
+static struct hearth_pool_chunk *spare_chunk(struct hearth_pool *pool, uint64_t nr_blocks)
+{
+	struct hearth_pool_chunk *best = NULL;
+
+	for (int i = 1; i < HEARTH_POOL_MAX_CHUNKS; i++) {
+		struct hearth_pool_chunk *c = &pool->chunks[i];
+
+		if (c->memory && !c->is_going && pool->nr_blocks - c->nr_blocks >= nr_blocks &&
+		    (!best || c->nr_blocks > best->nr_blocks))
+			best = c;
+	}
+	return best;
+}
+
+/* What lies idle goes at once, the rest as it comes home. */
+static void retire(struct hearth_pool *pool, struct hearth_pool_chunk *c)
+{
+	struct hearth_queue *q = &pool->idle;
+	struct hearth_block *b = q->head;
+
+	c->is_going = true;
+	pool->nr_blocks -= c->nr_blocks;
+	q->head = NULL;
+	q->tail = &q->head;
+	while (b) {
+		struct hearth_block *next = b->next;
+
+		if (b->chunk == c) {
+			c->nr_home++;
+		} else {
+			b->next = NULL;
+			*q->tail = b;
+			q->tail = &b->next;
+		}
+		b = next;
+	}
+	if (c->nr_home == c->nr_blocks)
+		chunk_free(c);
+}
+
+int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes)
+{
+	uint64_t nr = memory_bytes / pool->block_bytes;
+	struct hearth_pool_chunk *c;
+
+	if (nr > pool->nr_blocks)
+		return add_chunk(pool, (uint32_t)(nr - pool->nr_blocks));
+	pthread_mutex_lock(&pool->idle.lock);
+	while (!pool->idle.is_closed && (c = spare_chunk(pool, nr)))
+		retire(pool, c);
+	pthread_mutex_unlock(&pool->idle.lock);
 	return 0;
 }
 
@@ -165,7 +273,8 @@ void hearth_pool_close(struct hearth_pool *pool)
 
 void hearth_pool_exit(struct hearth_pool *pool)
 {
+	for (int i = 0; i < HEARTH_POOL_MAX_CHUNKS; i++)
+		if (pool->chunks[i].memory)
+			chunk_free(&pool->chunks[i]);
 	hearth_queue_exit(&pool->idle);
-	free(pool->blocks);
-	munmap(pool->memory, pool->memory_bytes);
 }

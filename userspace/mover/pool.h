@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A fixed set of blocks in one pinned mapping, and queues of them.
+ * Blocks in pinned mappings, and queues of them.
  *
  * A pool bounds the memory of an end: whoever wants to fill a block waits until
  * one is free. The index and the control channel have memory of their own, so
  * an exhausted pool never stops them.
+ *
+ * It grows and shrinks by chunks, each a mapping of its own, so that what is
+ * known of one (pinned, registered with a network card) stays true. A chunk that
+ * is to go hands out no more blocks, and goes when its last one has come home.
  */
 #ifndef HEARTH_POOL_H
 #define HEARTH_POOL_H
@@ -33,13 +37,31 @@ struct hearth_block *hearth_queue_pop(struct hearth_queue *q);
 void hearth_queue_close(struct hearth_queue *q);
 void hearth_queue_exit(struct hearth_queue *q);
 
-struct hearth_pool {
-	struct hearth_queue idle;
-	struct hearth_block *blocks;
-	uint8_t *memory;
+#define HEARTH_POOL_START_BYTES (32u << 20)
+#define HEARTH_POOL_MAX_CHUNKS 32
+
+/* What a pool begins with that may grow to @most bytes; 0: as far as it takes. */
+static inline uint64_t hearth_pool_start_bytes(uint64_t most)
+{
+	return most && most < HEARTH_POOL_START_BYTES ? most : HEARTH_POOL_START_BYTES;
+}
+
+struct hearth_pool_chunk {
+	uint8_t *memory; /* NULL: a free place */
 	size_t memory_bytes;
+	struct hearth_block *blocks;
 	uint32_t nr_blocks;
+	uint32_t nr_home; /* of one that is to go: blocks that will not be handed out again */
+	bool is_going;
 	bool is_pinned;
+};
+
+struct hearth_pool {
+	struct hearth_queue idle; /* its lock is also the chunks' */
+	struct hearth_pool_chunk chunks[HEARTH_POOL_MAX_CHUNKS];
+	uint32_t block_bytes;
+	int node;
+	uint32_t nr_blocks; /* without those that are to go */
 };
 
 /*
@@ -48,6 +70,12 @@ struct hearth_pool {
  */
 int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t memory_bytes,
 		     int node);
+
+/*
+ * Makes it as large as @memory_bytes, or as near to that as whole chunks come, and never smaller
+ * than it began. One thread. 0 or -ENOMEM.
+ */
+int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes);
 
 /* Waits for an idle block; NULL once the pool was closed. */
 struct hearth_block *hearth_pool_get(struct hearth_pool *pool);

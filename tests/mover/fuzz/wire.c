@@ -30,7 +30,7 @@ static void fuzz_block(const uint8_t *data, size_t size)
 	struct hearth_block *b;
 	uint64_t payload = 0;
 
-	if (!pool.memory)
+	if (!pool.block_bytes)
 		require(!hearth_pool_init(&pool, BLOCK_BYTES, 4 * BLOCK_BYTES, -1));
 	if (size < HEARTH_BLOCK_HEADER_BYTES || size > HEARTH_BLOCK_HEAD_BYTES)
 		return;
