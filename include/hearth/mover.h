@@ -126,7 +126,7 @@ enum hearth_bench {
  * @flags: enum hearth_flag
  * @fsync: enum hearth_fsync
  * @block_bytes: payload of a block
- * @memory_bytes: pool of an end
+ * @memory_bytes: the most that the pool of an end may take; 0: as much as the path needs
  * @timeout_s: silence of the peer after which it counts as lost
  * @stages: enum hearth_stages; not sent to the peer
  * @seal: enum hearth_seal_mode
@@ -191,6 +191,7 @@ struct hearth_counters {
 	atomic_uint_least64_t files_skipped; /* already there */
 	atomic_uint_least64_t bytes_skipped;
 	atomic_uint_least64_t blocks_resent; /* damaged on the way */
+	atomic_uint_least64_t blocks_rerouted; /* on their way when their stream was lost */
 	atomic_uint_least64_t files_deleted;
 	atomic_uint_least64_t files_kept; /* that --delete held back */
 	atomic_uint_least64_t errors;
@@ -213,6 +214,28 @@ enum hearth_severity {
 struct hearth_control;
 struct hearth_filter;
 
+/* What held the rate down. */
+struct hearth_limit {
+	char name[16]; /* "--memory", or of a sysctl */
+	char end[16]; /* whose it is: "sender", "receiver" */
+	uint64_t value; /* bytes */
+	uint64_t bytes_per_s; /* that went over it; of a stream, if it is the stream's limit */
+	uint32_t permille; /* of the time that it held */
+};
+
+#define HEARTH_MAX_LIMITS 3
+
+/* How the path was used: the sender's, and at the end the receiver's too. */
+struct hearth_path {
+	uint32_t streams; /* in use at the end, */
+	uint32_t streams_most; /* and at most */
+	uint32_t streams_lost;
+	uint64_t pool_bytes; /* at most */
+	uint64_t rtt_us;
+	uint32_t nr_limits;
+	struct hearth_limit limits[HEARTH_MAX_LIMITS];
+};
+
 /**
  * struct hearth_job - one end of a job.
  * @opt: the options
@@ -223,12 +246,14 @@ struct hearth_filter;
  * @filter: what the sender leaves out and the receiver does not delete, or NULL
  * @stream_fd: what the sender reads its only file from, or the receiver writes it to, instead of
  * paths; -1: paths
+ * @path: how the path was used; complete when the job is over
  * @base_fd: a directory that paths start at and cannot leave; -1: they are as the user gave them
  * @only: --files-from: what the sender sends of its only source, or NULL
  */
 struct hearth_job {
 	struct hearth_options opt;
 	struct hearth_counters count;
+	struct hearth_path path;
 	void (*note)(void *ctx, enum hearth_severity severity, const char *path, const char *text);
 	void *note_ctx;
 	const struct hearth_filter *filter;
@@ -266,6 +291,18 @@ void hearth_job_note(struct hearth_job *job, enum hearth_severity severity, cons
 struct hearth_stream;
 struct hearth_pool;
 
+/* How more streams come while a job runs: one of the ends connects them, the other takes them in. */
+struct hearth_supply {
+	/* Connects one more, within seconds. 0 or -errno. */
+	int (*dial)(void *ctx, uint32_t number, struct hearth_stream **ret);
+
+	/* Or: hands those that come to @take until @wake_fd can be read; what it refuses is freed. */
+	void (*attend)(void *ctx, int wake_fd,
+		       bool (*take)(void *arg, uint32_t number, struct hearth_stream *s),
+		       void *arg);
+	void *ctx;
+};
+
 /* What joins an end to its peer. The caller keeps ownership. */
 struct hearth_wires {
 	struct hearth_control *control;
@@ -273,6 +310,7 @@ struct hearth_wires {
 	uint32_t nr_streams;
 	struct hearth_pool
 		*pool; /* shared with the peer in this process; NULL: the end makes its own */
+	const struct hearth_supply *supply; /* NULL: the streams are those that there are */
 };
 
 /* Both return hearth_job_result(). */

@@ -28,6 +28,12 @@
  *   USAGE     server -> client   u64 ns of CPU, u64 KiB of memory: after BYE of a measurement
  *   REVERSE   client -> server   see reverse.h
  *   REVERSED  server -> client
+ *   QUIET     receiver -> sender u64 number of a stream on which nothing has come for a while
+ *   LOST      both               u64 number of a stream that is not used any more
+ *   STREAMS   sender -> receiver u64 how many there should be, where the receiver connects them
+ *   WINDOW    sender -> receiver u64 bytes that it may have under way
+ *   LIMITS    receiver -> sender u64 the most that the kernel buffers of a stream there
+ *   PATH      sender -> receiver how the path was used, before BYE: path.c
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -66,6 +72,12 @@ enum hearth_frame_type {
 	HEARTH_FRAME_CHECK,
 	HEARTH_FRAME_REVERSE,
 	HEARTH_FRAME_REVERSED,
+	HEARTH_FRAME_QUIET,
+	HEARTH_FRAME_LOST,
+	HEARTH_FRAME_STREAMS,
+	HEARTH_FRAME_WINDOW,
+	HEARTH_FRAME_LIMITS,
+	HEARTH_FRAME_PATH,
 };
 
 struct hearth_frame {
@@ -135,6 +147,10 @@ int hearth_parse_keep(const struct hearth_frame *f, uint64_t *ret_batch, uint32_
 
 int hearth_control_send_u64(struct hearth_control *c, enum hearth_frame_type type, uint64_t value);
 int hearth_parse_u64(const struct hearth_frame *f, uint64_t *ret);
+
+/* path.c: PATH */
+int hearth_control_send_path(struct hearth_control *c, const struct hearth_path *path);
+int hearth_parse_path(const struct hearth_frame *f, struct hearth_path *ret);
 
 /* Frames that every end treats alike (NOTE, FAIL, PING): true if @f was one and is dealt with. */
 bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_frame *f);

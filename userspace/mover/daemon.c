@@ -151,7 +151,7 @@ static int apply_limits(struct guest *g, const struct hearth_module *m, struct h
 	if (!hearth_guests_enter(&g->daemon->guests, g->seat, number, m->max_connections))
 		return refuse(text, size, "as many as may use this module at a time do; try again",
 			      m->name);
-	if (h->opt.memory_bytes > c->memory_bytes)
+	if (!h->opt.memory_bytes || h->opt.memory_bytes > c->memory_bytes)
 		h->opt.memory_bytes = c->memory_bytes;
 	if (m->bytes_per_s && h->opt.bytes_per_s > m->bytes_per_s)
 		h->opt.bytes_per_s = m->bytes_per_s;

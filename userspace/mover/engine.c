@@ -8,50 +8,32 @@
 #include "engine.h"
 
 #define FEW_CPUS 4
-#define REASON_SECONDS 2
+#define REASON_MS 2000
+#define BREATH_MS 200
 
 static void *worker_thread(void *arg)
 {
 	struct hearth_engine_worker *w = arg;
 
 	hearth_numa_bind_thread(w->node);
-	if (w->body)
-		w->body(w->end, w->stream);
-	else
-		w->storage(w->end, w->device);
+	w->storage(w->end, w->device);
 	return NULL;
 }
 
-static bool start_worker(struct hearth_engine *e, struct hearth_engine_worker worker)
+static bool start_storage(struct hearth_engine *e, uint32_t device, int node)
 {
 	struct hearth_engine_worker *w = &e->workers[e->nr_workers];
 
 	if (e->nr_workers == HEARTH_MAX_WORKERS)
 		return false;
-	*w = worker;
-	w->end = e->end;
+	*w = (struct hearth_engine_worker){ .storage = e->roles->storage,
+					    .end = e->lanes.end,
+					    .device = device,
+					    .node = node };
 	if (pthread_create(&w->thread, NULL, worker_thread, w))
 		return false;
 	e->nr_workers++;
 	return true;
-}
-
-static bool start_stream(struct hearth_engine *e, struct hearth_stream *stream)
-{
-	return start_worker(e, (struct hearth_engine_worker){
-				       .body = e->is_split ? e->roles->network : e->roles->fused,
-				       .stream = stream,
-				       .node = e->numa->card_node,
-			       });
-}
-
-static bool start_storage(struct hearth_engine *e, uint32_t device, int node)
-{
-	return start_worker(e, (struct hearth_engine_worker){
-				       .storage = e->roles->storage,
-				       .device = device,
-				       .node = node,
-			       });
 }
 
 bool hearth_engine_is_split(const struct hearth_job *job)
@@ -63,49 +45,47 @@ bool hearth_engine_is_split(const struct hearth_job *job)
 	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS;
 }
 
-bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
-			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
-			 const struct hearth_numa *numa, void *end)
+bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_roles *roles,
+			 const struct hearth_numa *numa)
 {
-	uint32_t nr_storage = wires->nr_streams;
-	bool is_ok = true;
+	struct hearth_job *job = e->lanes.job;
+	uint32_t nr_storage = e->lanes.wires->nr_streams;
+	bool is_ok;
 
 	hearth_numa_tell(numa, job);
-	e->job = job;
 	e->roles = roles;
 	e->numa = numa;
-	e->end = end;
 	e->is_split = hearth_engine_is_split(job);
-	e->nr_workers = 0;
-	for (uint32_t i = 0; i < wires->nr_streams && is_ok; i++)
-		is_ok = start_stream(e, wires->streams[i]);
+	is_ok = hearth_lanes_start(&e->lanes, e->is_split ? roles->network : roles->fused,
+				   numa->card_node);
 	if (job->opt.direct != HEARTH_DIRECT_NO && nr_storage < HEARTH_DIRECT_DEPTH)
 		nr_storage = HEARTH_DIRECT_DEPTH;
 	for (uint32_t i = 0; i < nr_storage && is_ok && e->is_split; i++)
 		is_ok = start_storage(e, 0, numa->disk_node);
-	if (!is_ok) {
+	if (!is_ok)
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
-				"only %u threads could be started; use fewer --streams",
-				e->nr_workers);
-		hearth_engine_join(e);
-	}
+				"not all threads could be started; use fewer --streams");
 	return is_ok;
 }
 
 bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const char *disk)
 {
-	int node = hearth_numa_node_for(e->numa, e->job->opt.numa, disk);
+	struct hearth_job *job = e->lanes.job;
+	int node = hearth_numa_node_for(e->numa, job->opt.numa, disk);
 	uint32_t nr = 0;
 
 	while (e->is_split && nr < HEARTH_DIRECT_DEPTH && start_storage(e, device, node))
 		nr++;
 	if (nr)
-		hearth_numa_tell_disk(e->numa, e->job, disk, node, nr);
+		hearth_numa_tell_disk(e->numa, job, disk, node, nr);
 	return nr;
 }
 
-void hearth_engine_join(struct hearth_engine *e)
+void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue)
 {
+	hearth_lanes_join(&e->lanes);
+	if (queue)
+		hearth_queue_close(queue);
 	for (uint32_t i = 0; i < e->nr_workers; i++)
 		pthread_join(e->workers[i].thread, NULL);
 	e->nr_workers = 0;
@@ -117,7 +97,8 @@ int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 {
 	*ret = wires->pool ? wires->pool : own;
 	return wires->pool ? 0
-			   : hearth_pool_init(own, job->opt.block_bytes, job->opt.memory_bytes,
+			   : hearth_pool_init(own, job->opt.block_bytes,
+					      hearth_pool_start_bytes(job->opt.memory_bytes),
 					      numa->card_node);
 }
 
@@ -127,13 +108,6 @@ void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wire
 	hearth_numa_read(ret, "", path, hearth_tcp_socket(wires->streams[0]));
 	hearth_numa_plan(ret, job->opt.numa);
 	ret->end = end;
-}
-
-void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires)
-{
-	job->count.bytes_wire = 0;
-	for (uint32_t i = 0; i < wires->nr_streams; i++)
-		job->count.bytes_wire += wires->streams[i]->wire_bytes;
 }
 
 void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control,
@@ -158,11 +132,10 @@ void hearth_engine_detach(struct hearth_job *job, struct hearth_control *control
 		hearth_control_send_fail(control, job->exit_code, job->failure);
 }
 
-void hearth_engine_cancel_wires(const struct hearth_wires *wires)
+void hearth_engine_cancel(struct hearth_engine *e)
 {
-	hearth_control_cancel(wires->control);
-	for (uint32_t i = 0; i < wires->nr_streams; i++)
-		wires->streams[i]->ops->cancel(wires->streams[i]);
+	hearth_control_cancel(e->lanes.wires->control);
+	hearth_lanes_cancel(&e->lanes);
 }
 
 void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeout_s)
@@ -186,18 +159,23 @@ void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeou
 
 /*
  * When a peer gives up, its reason arrives on the control channel while its streams just break: let
- * it come first.
+ * it come first. True if it has.
  */
-static void await_reason(struct hearth_job *job)
+static bool await_reason(struct hearth_job *job, long ms)
 {
 	struct timespec deadline;
+	bool has_come;
 
 	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += REASON_SECONDS;
+	deadline.tv_nsec += ms * 1000000;
+	deadline.tv_sec += deadline.tv_nsec / 1000000000;
+	deadline.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&job->lock);
 	while (!job->is_failed && !pthread_cond_timedwait(&job->failed, &job->lock, &deadline))
 		;
+	has_come = job->is_failed;
 	pthread_mutex_unlock(&job->lock);
+	return has_come;
 }
 
 void hearth_engine_fail_stream(struct hearth_job *job, int err)
@@ -210,7 +188,7 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 		return;
 	}
 	if (err != -EPROTO)
-		await_reason(job);
+		await_reason(job, REASON_MS);
 	if (err == -EPROTO)
 		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
 				"a data connection carried something that is no block of this job");
@@ -218,4 +196,15 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 		hearth_job_fail(job, HEARTH_EXIT_LOST,
 				"a data connection broke (%s); run the same command again to continue",
 				err == -ENODATA ? "closed early" : strerror(-err));
+}
+
+bool hearth_engine_can_lose(const struct hearth_engine *e, int err)
+{
+	return err != -EPROTO && err != -EBADMSG && err != -ECANCELED && err != -ENOMEM &&
+	       hearth_lanes_can_replace(&e->lanes);
+}
+
+bool hearth_engine_goes_on(struct hearth_engine *e)
+{
+	return !await_reason(e->lanes.job, BREATH_MS);
 }

@@ -12,11 +12,10 @@
 
 #include "control.h"
 #include "direct.h"
+#include "lanes.h"
 #include "numa.h"
 #include "pool.h"
 #include "transport.h"
-
-#define HEARTH_MAX_STREAMS 64
 
 /* Thread bodies; they return when there is nothing left to do or the job has failed. */
 struct hearth_engine_roles {
@@ -25,23 +24,21 @@ struct hearth_engine_roles {
 	void (*network)(void *end, struct hearth_stream *stream);
 };
 
+/* A storage thread; those of the streams are in lanes.h. */
 struct hearth_engine_worker {
-	void (*body)(void *end, struct hearth_stream *stream); /* NULL: it is a storage thread */
 	void (*storage)(void *end, uint32_t device);
 	void *end;
-	struct hearth_stream *stream;
 	uint32_t device;
 	int node;
 	pthread_t thread;
 };
 
-#define HEARTH_MAX_WORKERS (3 * HEARTH_MAX_STREAMS)
+#define HEARTH_MAX_WORKERS (2 * HEARTH_MAX_STREAMS)
 
 struct hearth_engine {
-	struct hearth_job *job;
+	struct hearth_lanes lanes;
 	const struct hearth_engine_roles *roles;
 	const struct hearth_numa *numa;
-	void *end;
 	bool is_split;
 	uint32_t nr_workers;
 	struct hearth_engine_worker workers[HEARTH_MAX_WORKERS];
@@ -50,19 +47,20 @@ struct hearth_engine {
 /* Whether storage and network have threads of their own at this end. */
 bool hearth_engine_is_split(const struct hearth_job *job);
 
-/* False, and the job has failed, if not all threads could be started. */
-bool hearth_engine_start(struct hearth_engine *e, struct hearth_job *job,
-			 const struct hearth_wires *wires, const struct hearth_engine_roles *roles,
-			 const struct hearth_numa *numa, void *end);
+/* False, and the job has failed, if not all threads could be started; join them in any case. */
+bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_roles *roles,
+			 const struct hearth_numa *numa);
 
 /*
  * Storage threads for another device, @disk being its MAJOR:MINOR: as many as a disk wants
  * requests. False: there are none of its own. One thread calls it, before it joins.
  */
 bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const char *disk);
-void hearth_engine_join(struct hearth_engine *e);
 
-/* The pool to use: the one that the wires bring, or @own made ready. 0 or -ENOMEM. */
+/* Storage threads end last; @queue, if any, is what they wait at. */
+void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue);
+
+/* The pool to use: the one that the wires bring, or @own as it begins. 0 or -ENOMEM. */
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 		       const struct hearth_numa *numa, struct hearth_pool *own,
 		       struct hearth_pool **ret);
@@ -71,9 +69,6 @@ int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
 			 const char *path, struct hearth_numa *ret);
 
-/* Sums up what the streams carried. */
-void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires *wires);
-
 /*
  * While attached, notes of the job go to the peer and its failure calls @cancel. Detaching tells
  * the peer of a failure.
@@ -81,10 +76,16 @@ void hearth_engine_count_wire(struct hearth_job *job, const struct hearth_wires 
 void hearth_engine_attach(struct hearth_job *job, struct hearth_control *control,
 			  void (*cancel)(void *), void *ctx);
 void hearth_engine_detach(struct hearth_job *job, struct hearth_control *control);
-void hearth_engine_cancel_wires(const struct hearth_wires *wires);
+void hearth_engine_cancel(struct hearth_engine *e);
 
 /* Fail the job for what a call on the control channel or on a stream returned. */
 void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeout_s);
 void hearth_engine_fail_stream(struct hearth_job *job, int err);
+
+/* Whether a stream on which a call returned @err is lost, and not the job with it. */
+bool hearth_engine_can_lose(const struct hearth_engine *e, int err);
+
+/* Whether the job goes on without that stream: it may have broken because the job is at its end. */
+bool hearth_engine_goes_on(struct hearth_engine *e);
 
 #endif

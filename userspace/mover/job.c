@@ -11,7 +11,6 @@ void hearth_options_init(struct hearth_options *opt)
 	*opt = (struct hearth_options){
 		.fsync = HEARTH_FSYNC_END,
 		.block_bytes = 512u << 10,
-		.memory_bytes = 32u << 20,
 		.timeout_s = 60,
 		.uid = UINT32_MAX,
 		.gid = UINT32_MAX,

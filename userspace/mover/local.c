@@ -79,8 +79,8 @@ enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct heart
 	struct hearth_control controls[2];
 	struct hearth_pool pool;
 	struct hearth_wires wires[] = {
-		{ &controls[0], near, cmd->nr_streams, &pool },
-		{ &controls[1], far, cmd->nr_streams, &pool },
+		{ &controls[0], near, cmd->nr_streams, &pool, NULL },
+		{ &controls[1], far, cmd->nr_streams, &pool, NULL },
 	};
 	enum hearth_exit code = HEARTH_EXIT_SYSTEM;
 	int pair[2];
@@ -88,8 +88,8 @@ enum hearth_exit hearth_run_local(const struct hearth_command *cmd, struct heart
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
 	    hearth_control_init(&controls[0], pair[0], pair[0]) ||
 	    hearth_control_init(&controls[1], pair[1], pair[1]) ||
-	    hearth_pool_init(&pool, cmd->opt.block_bytes, cmd->opt.memory_bytes,
-			     node_of(cmd))) {
+	    hearth_pool_init(&pool, cmd->opt.block_bytes,
+			     hearth_pool_start_bytes(cmd->opt.memory_bytes), node_of(cmd))) {
 		hearth_job_fail(job, code, "no memory for the blocks; lower --memory");
 		return code;
 	}

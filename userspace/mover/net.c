@@ -25,6 +25,9 @@
 /* Time for the other side to be there at all: ssh may only just have been started. */
 #define JOIN_SECONDS 60
 
+/* poll() takes days, but not years. */
+#define FOREVER_NS (20ull * 86400 * 1000000000)
+
 static int bind_port(int family, uint16_t port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
@@ -153,7 +156,7 @@ int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
 	int err;
 
 	choose_congestion(fd, t->congestion);
-	set_timeout(fd, JOIN_SECONDS);
+	set_timeout(fd, t->patience_s ? (int)t->patience_s : JOIN_SECONDS);
 	err = hearth_prove_as_client(fd, fd, t, i, seal_key);
 	set_timeout(fd, 0);
 	if (!err) {
@@ -174,7 +177,8 @@ int hearth_join_stream(int fd, const struct hearth_ticket *t, uint32_t i,
 struct reception {
 	const struct hearth_ticket *ticket;
 	uint32_t nr_streams;
-	struct hearth_stream **streams;
+	bool (*take)(void *arg, uint32_t number, struct hearth_stream *s); /* under the lock */
+	void *arg;
 	const struct hearth_word *word; /* of the listening thread */
 	pthread_mutex_t lock;
 	uint32_t nr_arrived;
@@ -187,16 +191,17 @@ struct reception {
 	} seats[MAX_STRANGERS];
 };
 
-static bool admit(struct reception *rc, int fd, uint32_t stream, const uint8_t *seal_key)
+static bool admit(struct reception *rc, int fd, uint32_t number, const uint8_t *seal_key)
 {
-	bool is_new = !rc->streams[stream];
+	struct hearth_stream *s = hearth_tcp_stream(fd, fd, rc->ticket->session);
 
-	if (is_new)
-		rc->streams[stream] = hearth_tcp_stream(fd, fd, rc->ticket->session);
-	if (!is_new || !rc->streams[stream])
+	if (!s)
 		return false;
-	hearth_tcp_protect(rc->streams[stream], rc->ticket->seal, seal_key, true);
-	rc->nr_arrived++;
+	hearth_tcp_protect(s, rc->ticket->seal, seal_key, true);
+	if (rc->take(rc->arg, number, s))
+		rc->nr_arrived++;
+	else
+		s->ops->free(s);
 	return true;
 }
 
@@ -325,35 +330,77 @@ static int next_connection(int listen_fd)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Until all streams are there, or there is nothing more to wait for. 0, 1 or -errno. */
+static int receive_all(struct reception *rc, int listen_fd, int client_fd, uint64_t deadline)
+{
+	int ret = 0;
+
+	for (int i = 0; i < MAX_STRANGERS; i++)
+		rc->seats[i].fd = -1;
+	rc->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (rc->wake_fd < 0)
+		return -errno;
+	pthread_mutex_init(&rc->lock, NULL);
+	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
+	while (!ret && !all_arrived(rc)) {
+		int fd = next_connection(listen_fd);
+
+		if (fd >= 0)
+			invite(rc, fd);
+		else if (fd == -EAGAIN)
+			ret = await(rc, listen_fd, client_fd, rc->word, deadline);
+		else if (fd != -EINTR && fd != -ECONNABORTED)
+			ret = fd;
+		if (ret == 1)
+			ret = hear_word(rc);
+	}
+	see_off(rc);
+	return ret;
+}
+
+static bool take_first(void *arg, uint32_t number, struct hearth_stream *s)
+{
+	struct hearth_stream **streams = arg;
+
+	if (streams[number])
+		return false;
+	streams[number] = s;
+	return true;
+}
+
 int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
 			  uint32_t nr_streams, uint32_t timeout_s, const struct hearth_word *word,
 			  struct hearth_stream **streams)
 {
-	struct reception rc = {
-		.ticket = t, .nr_streams = nr_streams, .streams = streams, .word = word
-	};
-	uint64_t deadline = hearth_now_ns() + timeout_s * 1000000000ull;
-	int ret = 0;
+	struct reception rc = { .ticket = t,
+				.nr_streams = nr_streams,
+				.take = take_first,
+				.arg = streams,
+				.word = word };
+	int ret = receive_all(&rc, listen_fd, client_fd,
+			      hearth_now_ns() + timeout_s * 1000000000ull);
 
-	for (int i = 0; i < MAX_STRANGERS; i++)
-		rc.seats[i].fd = -1;
-	rc.wake_fd = eventfd(0, EFD_CLOEXEC);
-	if (rc.wake_fd < 0)
-		return -errno;
-	pthread_mutex_init(&rc.lock, NULL);
-	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
-	while (!ret && !all_arrived(&rc)) {
-		int fd = next_connection(listen_fd);
-
-		if (fd >= 0)
-			invite(&rc, fd);
-		else if (fd == -EAGAIN)
-			ret = await(&rc, listen_fd, client_fd, rc.word, deadline);
-		else if (fd != -EINTR && fd != -ECONNABORTED)
-			ret = fd;
-		if (ret == 1)
-			ret = hear_word(&rc);
-	}
-	see_off(&rc);
 	return ret < 0 ? ret : 0;
+}
+
+static int close_the_door(void *ctx)
+{
+	(void)ctx;
+	return -ECANCELED;
+}
+
+void hearth_door_attend(void *ctx, int wake_fd,
+			bool (*take)(void *arg, uint32_t number, struct hearth_stream *s),
+			void *arg)
+{
+	static const struct hearth_word word = { close_the_door, NULL };
+	const struct hearth_door *door = ctx;
+	struct reception rc = { .ticket = door->ticket,
+				.nr_streams = UINT32_MAX,
+				.take = take,
+				.arg = arg,
+				.word = &word };
+
+	receive_all(&rc, door->listen_fd, wake_fd,
+		    door->until_ns ? door->until_ns : hearth_now_ns() + FOREVER_NS);
 }

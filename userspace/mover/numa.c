@@ -72,6 +72,23 @@ uint32_t hearth_numa_count_nodes(const char *root)
 	return hearth_numa_read_cpus(path, &nodes) ? (uint32_t)CPU_COUNT(&nodes) : 1;
 }
 
+uint64_t hearth_numa_memory(const char *root, int node)
+{
+	char path[PATH_BYTES], line[128];
+	unsigned long long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/sys/devices/system/node/node%d/meminfo", root, node);
+	f = node < 0 ? NULL : fopen(path, "re");
+	while (f && !kib && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Node %*d MemTotal: %llu", &kib) != 1)
+			kib = 0;
+	if (f)
+		fclose(f);
+	return kib ? kib * 1024
+		   : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
+}
+
 /* A disk says it itself, a partition its disk. */
 int hearth_numa_node_of_disk(const char *root, const char *disk)
 {

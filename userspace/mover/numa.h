@@ -41,6 +41,9 @@ void hearth_numa_read(struct hearth_numa *n, const char *root, const char *path,
 int hearth_numa_node_of_disk(const char *root, const char *disk);
 int hearth_numa_node_of_card(const char *root, const char *card);
 uint32_t hearth_numa_count_nodes(const char *root);
+
+/* Bytes of memory that a node has; of the whole machine for -1, or where nobody says. */
+uint64_t hearth_numa_memory(const char *root, int node);
 void hearth_numa_count_irqs(struct hearth_numa *n, const char *root);
 
 /* "0-3,8" in a file -> a set. False if there is none. */

@@ -225,6 +225,7 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 		return ret ? ret : record(r, p, offset, offset + len);
 	}
 	/* Different blocks of one file are written at the same time. */
+	p->nr_writing++;
 	pthread_mutex_unlock(&p->lock);
 	if (data && p->direct_fd >= 0)
 		ret = hearth_direct_write(p->direct_fd, p->fd, data, len, offset);
@@ -233,6 +234,7 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 	else if (p->is_preallocated || p->is_resumed || r->job->opt.flags & HEARTH_INPLACE)
 		ret = clear_range(p->fd, offset, len);
 	pthread_mutex_lock(&p->lock);
+	p->nr_writing--;
 	if (!ret && data && r->job->opt.flags & HEARTH_VERIFY)
 		ret = hearth_verify_add(&p->slices, offset, len, data);
 	return ret ? ret : record(r, p, offset, offset + len);
@@ -257,7 +259,7 @@ int hearth_part_store(struct hearth_receiver *r, struct hearth_batch *b, struct 
 				 ret == -EBUSY ? "is being written by another job"
 					       : "cannot be written");
 			is_over_now = true;
-		} else if (p->stored.covered == wanted_size(r, e)) {
+		} else if (p->stored.covered == wanted_size(r, e) && !p->nr_writing) {
 			end_part(r, p, place_part(r, p), "cannot be put in its place");
 			is_over_now = true;
 		}
@@ -307,7 +309,7 @@ void hearth_part_check(struct hearth_receiver *r, struct hearth_entry *e)
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
-	if (!p->is_over && p->stored.covered == wanted_size(r, e)) {
+	if (!p->is_over && p->stored.covered == wanted_size(r, e) && !p->nr_writing) {
 		end_part(r, p, place_part(r, p), "cannot be put in its place");
 		is_over_now = true;
 	}

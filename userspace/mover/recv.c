@@ -15,6 +15,7 @@
 #include "../common/io.h"
 #include "engine.h"
 #include "recv.h"
+#include "steer.h"
 
 static void cancel(void *arg)
 {
@@ -27,7 +28,7 @@ static void cancel(void *arg)
 	hearth_table_cancel(&r->table);
 	hearth_queue_close(&r->received);
 	hearth_pool_close(r->pool);
-	hearth_engine_cancel_wires(r->wires);
+	hearth_engine_cancel(&r->engine);
 }
 
 const char *hearth_receiver_name(const struct hearth_receiver *r, const struct hearth_batch *b,
@@ -91,7 +92,10 @@ static int handle_start(struct hearth_receiver *r, const struct hearth_frame *f)
 	if (ret)
 		return -ECANCELED; /* the job has failed for its own reason */
 	r->is_started = true;
-	return hearth_control_send_u8(r->wires->control, HEARTH_FRAME_READY, r->is_eager);
+	ret = hearth_control_send_u64(r->wires->control, HEARTH_FRAME_LIMITS,
+				      hearth_steer_buffer("/proc/sys/net/ipv4/tcp_rmem"));
+	return ret ? ret
+		   : hearth_control_send_u8(r->wires->control, HEARTH_FRAME_READY, r->is_eager);
 }
 
 static int handle_index(struct hearth_receiver *r, const struct hearth_frame *f)
@@ -135,6 +139,41 @@ static int handle_size(struct hearth_receiver *r, const struct hearth_frame *f)
 	return ret ? ret : hearth_stream_end(r, size);
 }
 
+/* As much as the sender has under way; what is too much for this end waits in the network. */
+static int handle_window(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	uint64_t bytes, most;
+	int ret = hearth_parse_u64(f, &bytes);
+
+	if (ret || r->wires->pool)
+		return -EPROTO;
+	most = hearth_adapt_cap(r->job->opt.memory_bytes,
+				hearth_numa_memory("", r->numa.card_node), bytes);
+	hearth_pool_resize(r->pool, bytes < most ? bytes : most);
+	return 0;
+}
+
+static int handle_streams(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	uint64_t nr;
+
+	if (hearth_parse_u64(f, &nr) || !nr || nr > HEARTH_MAX_STREAMS)
+		return -EPROTO;
+	hearth_lanes_want(&r->engine.lanes, (uint32_t)nr);
+	return 0;
+}
+
+/* The sender does not use it any more. */
+static int handle_lost(struct hearth_receiver *r, const struct hearth_frame *f)
+{
+	uint64_t number;
+
+	if (hearth_parse_u64(f, &number) || number > UINT32_MAX)
+		return -EPROTO;
+	hearth_lanes_lose(&r->engine.lanes, (uint32_t)number);
+	return 0;
+}
+
 static int handle_bye(struct hearth_receiver *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -155,6 +194,14 @@ static int handle(struct hearth_receiver *r, const struct hearth_frame *f)
 		return handle_index_end(r, f);
 	case HEARTH_FRAME_SIZE:
 		return handle_size(r, f);
+	case HEARTH_FRAME_WINDOW:
+		return handle_window(r, f);
+	case HEARTH_FRAME_STREAMS:
+		return handle_streams(r, f);
+	case HEARTH_FRAME_LOST:
+		return handle_lost(r, f);
+	case HEARTH_FRAME_PATH:
+		return hearth_parse_path(f, &r->job->path);
 	case HEARTH_FRAME_BYE:
 		return handle_bye(r);
 	default:
@@ -178,7 +225,21 @@ static void *listen_thread(void *arg)
 	return NULL;
 }
 
-/* The next block of a stream; NULL once the sender has finished, or the job has failed. */
+/*
+ * Nothing comes. The sender knows whether something should have; once all is over, nobody waits for
+ * a stream that does not even end.
+ */
+static void be_quiet(struct hearth_stream *stream, void *end)
+{
+	struct hearth_receiver *r = end;
+
+	if (r->is_bye)
+		stream->ops->cancel(stream);
+	else if (r->is_started && !r->is_done && hearth_lanes_can_replace(&r->engine.lanes))
+		hearth_control_send_u64(r->wires->control, HEARTH_FRAME_QUIET, stream->number);
+}
+
+/* The next block of a stream; NULL once the sender has finished, or it is lost, or the job. */
 static struct hearth_block *receive(struct hearth_receiver *r, struct hearth_stream *stream)
 {
 	struct hearth_block *b;
@@ -188,8 +249,13 @@ static struct hearth_block *receive(struct hearth_receiver *r, struct hearth_str
 		r->job->count.bytes_moved += b->len;
 		return b;
 	}
-	if (err != -ENODATA || !r->is_done)
-		hearth_engine_fail_stream(r->job, err);
+	if (!hearth_engine_can_lose(&r->engine, err)) {
+		if (err != -ENODATA || !r->is_done)
+			hearth_engine_fail_stream(r->job, err);
+	} else if (!r->is_done && hearth_engine_goes_on(&r->engine) && !r->is_done &&
+		   hearth_lanes_lose(&r->engine.lanes, stream->number)) {
+		hearth_control_send_u64(r->wires->control, HEARTH_FRAME_LOST, stream->number);
+	}
 	return NULL;
 }
 
@@ -222,11 +288,6 @@ static void network_worker(void *end, struct hearth_stream *stream)
 
 	while ((b = receive(r, stream)))
 		hearth_queue_push(&r->received, b);
-	/*
-	 * By now all is stored, or the job has failed: nobody waits for what another stream might
-	 * still bring.
-	 */
-	hearth_queue_close(&r->received);
 }
 
 static void storage_worker(void *end, uint32_t device)
@@ -281,18 +342,15 @@ static void run(struct hearth_receiver *r)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
 							  network_worker };
-	struct hearth_engine engine;
 	pthread_t listener;
 
 	if (pthread_create(&listener, NULL, listen_thread, r)) {
 		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 		return;
 	}
-	if (hearth_engine_start(&engine, r->job, r->wires, &roles, &r->numa, r)) {
-		if (wait_for(r, &r->is_over))
-			finish(r);
-		hearth_engine_join(&engine);
-	}
+	if (hearth_engine_start(&r->engine, &roles, &r->numa) && wait_for(r, &r->is_over))
+		finish(r);
+	hearth_engine_join(&r->engine, &r->received);
 	pthread_join(listener, NULL);
 }
 
@@ -346,6 +404,7 @@ static void receiver_exit(struct hearth_receiver *r)
 	hearth_seen_exit(&r->seen);
 	hearth_links_exit(r);
 	free(r->rename_to);
+	hearth_lanes_exit(&r->engine.lanes);
 	if (r->pool == &r->own_pool)
 		hearth_pool_exit(&r->own_pool);
 	free(r);
@@ -360,7 +419,8 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 
 	if (r)
 		hearth_engine_place(job, wires, "receiver", path, &r->numa);
-	if (!r || hearth_engine_pool(job, wires, &r->numa, &r->own_pool, &r->pool)) {
+	if (!r || hearth_lanes_init(&r->engine.lanes, job, wires, r) ||
+	    hearth_engine_pool(job, wires, &r->numa, &r->own_pool, &r->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
 		free(r);
@@ -376,9 +436,10 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 	if (hearth_pulse_start(&r->pulse, wires->control)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 	} else {
+		r->engine.lanes.on_quiet = be_quiet;
 		hearth_engine_attach(job, wires->control, cancel, r);
 		run(r);
-		hearth_engine_count_wire(job, wires);
+		job->count.bytes_wire = hearth_lanes_wire(&r->engine.lanes);
 		hearth_engine_detach(job, wires->control);
 		hearth_pulse_stop(&r->pulse);
 	}

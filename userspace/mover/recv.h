@@ -23,6 +23,7 @@
 #include "control.h"
 #include "direct.h"
 #include "dirs.h"
+#include "engine.h"
 #include "journal.h"
 #include "numa.h"
 #include "pool.h"
@@ -60,6 +61,7 @@ struct hearth_part {
 	struct hearth_ranges stored;
 	struct hearth_slices slices; /* --verify */
 	uint64_t synced_ns;
+	uint32_t nr_writing; /* what is sent over another stream may come twice, and at once */
 	bool is_journaled;
 	bool is_resumed; /* an earlier run began it */
 	bool is_over; /* placed or given up */
@@ -71,6 +73,7 @@ struct hearth_receiver {
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
 	struct hearth_numa numa;
+	struct hearth_engine engine;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_queue received; /* split stages: from network to storage */

@@ -27,6 +27,10 @@ struct remote {
 	struct hearth_ssh forwards[HEARTH_MAX_STREAMS];
 	struct hearth_ticket ticket;
 	struct hearth_stream *streams[HEARTH_MAX_STREAMS];
+	/* which way these came is also the way of those that come later */
+	int (*connect_one)(struct remote *r, uint32_t i, int timeout_s, struct hearth_stream **ret);
+	struct hearth_door door;
+	struct hearth_supply supply;
 };
 
 static int greet(struct remote *r)
@@ -60,34 +64,51 @@ static int greet(struct remote *r)
 	return hearth_far_greet(&r->far, &h, pushes ? &no_names : &cmd->names);
 }
 
-static int connect_direct(struct remote *r, uint32_t i)
+static int connect_direct(struct remote *r, uint32_t i, int timeout_s, struct hearth_stream **ret)
 {
 	char buf[256];
 	const char *host = hearth_far_data_host(&r->far, buf, sizeof(buf));
-	int fd = hearth_connect(host, r->far.welcome.port, HEARTH_CONNECT_SECONDS);
+	int fd = hearth_connect(host, r->far.welcome.port, timeout_s);
 
 	/* What cannot be announced cannot be joined either. */
 	if (fd >= 0 && r->far.welcome.is_shared)
 		hearth_share_announce(fd, r->ticket.session);
-	return fd < 0 ? fd : hearth_join_stream(fd, &r->ticket, i, &r->streams[i]);
+	return fd < 0 ? fd : hearth_join_stream(fd, &r->ticket, i, ret);
 }
 
-static int connect_inside_ssh(struct remote *r, uint32_t i)
+static int connect_inside_ssh(struct remote *r, uint32_t i, int timeout_s,
+			      struct hearth_stream **ret)
 {
-	int ret =
-		hearth_ssh_forward(&r->forwards[i], r->cmd->rsh, r->far.host, r->far.welcome.port);
-	int fd = ret ? ret : r->forwards[i].fd;
+	int err = i < HEARTH_MAX_STREAMS ? hearth_ssh_forward(&r->forwards[i], r->cmd->rsh,
+							      r->far.host, r->far.welcome.port)
+					 : -EMFILE;
+	int fd = err ? err : r->forwards[i].fd;
 
+	(void)timeout_s;
+	if (fd < 0)
+		return fd;
 	r->forwards[i].fd = -1; /* the stream's from here on */
-	return fd < 0 ? fd : hearth_join_stream(fd, &r->ticket, i, &r->streams[i]);
+	return hearth_join_stream(fd, &r->ticket, i, ret);
 }
 
-static int connect_all(struct remote *r, int (*connect_one)(struct remote *r, uint32_t i))
+/* One more while the job runs. */
+static int dial(void *ctx, uint32_t number, struct hearth_stream **ret)
+{
+	struct remote *r = ctx;
+
+	return r->connect_one(r, number, HEARTH_MORE_SECONDS, ret);
+}
+
+static int connect_all(struct remote *r, int (*connect_one)(struct remote *r, uint32_t i,
+							    int timeout_s,
+							    struct hearth_stream **ret))
 {
 	int ret = 0;
 
 	for (uint32_t i = 0; i < r->cmd->nr_streams && !ret; i++)
-		ret = connect_one(r, i);
+		ret = connect_one(r, i, HEARTH_CONNECT_SECONDS, &r->streams[i]);
+	r->connect_one = connect_one;
+	r->supply = (struct hearth_supply){ dial, NULL, r };
 	return ret;
 }
 
@@ -96,8 +117,13 @@ static int connect_reverse(struct remote *r, uint16_t *ret_port, char *why, size
 {
 	const struct hearth_command *cmd = r->cmd;
 
-	return hearth_reverse_ask(&r->far.control, &r->ticket, cmd->port_low, cmd->port_high,
-				  cmd->nr_streams, r->streams, ret_port, why, size);
+	int ret = hearth_reverse_ask(&r->far.control, &r->ticket, cmd->port_low, cmd->port_high,
+				     cmd->nr_streams, r->streams, ret_port, &r->door.listen_fd,
+				     why, size);
+
+	r->door.ticket = &r->ticket;
+	r->supply = (struct hearth_supply){ NULL, hearth_door_attend, &r->door };
+	return ret;
 }
 
 /* Where the far end's port cannot be reached: @why says the reason. 0 or -errno, the job failed. */
@@ -182,7 +208,8 @@ static enum hearth_exit run_job(struct remote *r)
 	const struct hearth_command *cmd = r->cmd;
 	struct hearth_wires wires = { .control = &r->far.control,
 				      .streams = r->streams,
-				      .nr_streams = cmd->nr_streams };
+				      .nr_streams = cmd->nr_streams,
+				      .supply = &r->supply };
 	struct hearth_names expected = { 0 };
 	enum hearth_exit code;
 	uint64_t start;
@@ -206,9 +233,12 @@ static enum hearth_exit run_job(struct remote *r)
 
 static void run(struct remote *r)
 {
-	if (!greet(r) && !connect_streams(r))
+	if (!greet(r) && !connect_streams(r)) {
+		r->ticket.patience_s = HEARTH_MORE_SECONDS;
 		run_job(r);
-	for (uint32_t i = 0; i < r->cmd->nr_streams; i++) {
+	}
+	hearth_close(&r->door.listen_fd);
+	for (uint32_t i = 0; i < HEARTH_MAX_STREAMS; i++) {
 		if (r->streams[i])
 			r->streams[i]->ops->free(r->streams[i]);
 		hearth_ssh_stop(&r->forwards[i], r->job->is_failed);
@@ -226,6 +256,7 @@ enum hearth_exit hearth_run_remote(const struct hearth_command *cmd, struct hear
 	r->cmd = cmd;
 	r->job = job;
 	r->report = report;
+	r->door.listen_fd = -1;
 	for (uint32_t i = 0; i < HEARTH_MAX_STREAMS; i++)
 		r->forwards[i].fd = -1;
 	if (!hearth_far_open(&r->far, cmd, job, host)) {

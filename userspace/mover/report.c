@@ -230,6 +230,30 @@ int hearth_report_start(struct hearth_report *r, const struct hearth_command *cm
 	return -pthread_create(&r->thread, NULL, follow, r);
 }
 
+static json_t *limits_json(const struct hearth_path *path)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; list && i < path->nr_limits; i++) {
+		const struct hearth_limit *l = &path->limits[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:f}", "name", l->name,
+						      "end", l->end, "value", (json_int_t)l->value,
+						      "bytes_per_s", (json_int_t)l->bytes_per_s,
+						      "part_of_time", l->permille / 1000.0));
+	}
+	return list;
+}
+
+static json_t *path_json(const struct hearth_path *path)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "streams", (json_int_t)path->streams,
+			 "streams_most", (json_int_t)path->streams_most, "streams_lost",
+			 (json_int_t)path->streams_lost, "pool_bytes",
+			 (json_int_t)path->pool_bytes, "rtt_us", (json_int_t)path->rtt_us, "limits",
+			 limits_json(path));
+}
+
 static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 {
 	const struct hearth_counters *c = &r->job->count;
@@ -246,6 +270,7 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 		{ "bytes_resumed", c->bytes_resumed },
 		{ "bytes_skipped", c->bytes_skipped },
 		{ "blocks_resent", c->blocks_resent },
+		{ "blocks_rerouted", c->blocks_rerouted },
 		{ "files_deleted", c->files_deleted },
 		{ "errors", c->errors },
 		{ "vanished", c->vanished },
@@ -256,6 +281,8 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 	for (size_t i = 0; event && i < sizeof(counts) / sizeof(*counts); i++)
 		json_object_set_new(event, counts[i].key,
 				    json_integer((json_int_t)counts[i].value));
+	if (event)
+		json_object_set_new(event, "path", path_json(&r->job->path));
 	if (event && r->job->is_failed)
 		json_object_set_new(event, "failure", json_string(r->job->failure));
 	print_event(event);
@@ -277,6 +304,39 @@ static void print_stats(struct hearth_report *r)
 		(unsigned long long)c->blocks_resent);
 }
 
+/* A way out is named with each: what holds a rate down is mostly a matter of settings. */
+static void print_limits(struct hearth_report *r)
+{
+	const struct hearth_path *path = &r->job->path;
+	char value[32], rate[32], line[320];
+
+	for (uint32_t i = 0; i < path->nr_limits; i++) {
+		const struct hearth_limit *l = &path->limits[i];
+		bool is_sysctl = *l->name == 't';
+
+		hearth_format_size(value, sizeof(value), l->value);
+		hearth_format_size(rate, sizeof(rate), l->bytes_per_s);
+		snprintf(line, sizeof(line),
+			 "hearthcp: %s (%s at the %s) held %s to %s/s for %u%% of the time, at %.1f ms a round trip; %s",
+			 l->name, value, l->end, is_sysctl ? "each data connection" : "the rate",
+			 rate, l->permille / 10, (double)path->rtt_us / 1000,
+			 is_sysctl ? "raise it there with sysctl" : "give more");
+		print_line(r, line);
+	}
+}
+
+static void print_path(const struct hearth_path *path)
+{
+	char pool[32];
+
+	if (!path->streams)
+		return;
+	fprintf(stderr, "%u data connections (%u at most, %u lost), up to %s under way, %.1f ms a round trip\n",
+		path->streams, path->streams_most, path->streams_lost,
+		hearth_format_size(pool, sizeof(pool), path->pool_bytes),
+		(double)path->rtt_us / 1000);
+}
+
 void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
 {
 	uint64_t one = 1;
@@ -294,6 +354,10 @@ void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
 		print_summary_json(r, code);
 	else if (r->cmd->shows_stats)
 		print_stats(r);
+	if (!r->cmd->is_json && r->cmd->shows_stats)
+		print_path(&r->job->path);
+	if (!r->cmd->is_json && !r->cmd->is_quiet)
+		print_limits(r);
 	if (r->job->is_failed) {
 		snprintf(line, sizeof(line), "hearthcp: %s", r->job->failure);
 		print_line(r, line);

@@ -68,20 +68,32 @@ static int ask(struct asking *a, int listen_fd, uint16_t port, const struct hear
 
 int hearth_reverse_ask(struct hearth_control *c, const struct hearth_ticket *t, uint16_t port_low,
 		       uint16_t port_high, uint32_t nr_streams, struct hearth_stream **streams,
-		       uint16_t *ret_port, char *why, size_t size)
+		       uint16_t *ret_port, int *ret_listen_fd, char *why, size_t size)
 {
 	struct asking a = { .control = c, .why = why, .size = size };
 	int listen_fd = hearth_listen(port_low, port_high, ret_port), ret;
 
 	*why = '\0';
 	ret = listen_fd < 0 ? listen_fd : ask(&a, listen_fd, *ret_port, t, nr_streams, streams);
-	hearth_close(&listen_fd);
-	if (!ret)
+	if (!ret) {
+		*ret_listen_fd = listen_fd;
 		return 0;
+	}
+	hearth_close(&listen_fd);
 	drop_streams(streams, nr_streams);
 	if (!*why)
 		snprintf(why, size, "%s", strerror(-ret));
 	return ret;
+}
+
+int hearth_reverse_dial(void *ctx, uint32_t number, struct hearth_stream **ret)
+{
+	const struct hearth_reverse *v = ctx;
+	struct hearth_ticket ticket = *v->ticket;
+	int fd = hearth_connect(v->client, v->port, HEARTH_MORE_SECONDS);
+
+	ticket.patience_s = HEARTH_MORE_SECONDS;
+	return fd < 0 ? fd : hearth_join_stream(fd, &ticket, number, ret);
 }
 
 static int connect_back(const struct hearth_reverse *v, uint16_t port)
@@ -100,7 +112,7 @@ static int connect_back(const struct hearth_reverse *v, uint16_t port)
 
 int hearth_reverse_heard(void *ctx)
 {
-	const struct hearth_reverse *v = ctx;
+	struct hearth_reverse *v = ctx;
 	uint8_t buf[REASON_BYTES + 8];
 	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
 	struct hearth_frame f;
@@ -121,6 +133,7 @@ int hearth_reverse_heard(void *ctx)
 	if (r.is_bad || hearth_reader_left(&r) || !port)
 		return -EPROTO;
 	ret = connect_back(v, port);
+	v->port = ret ? 0 : port;
 	reason = ret ? strerror(-ret) : "";
 	hearth_put_string(&w, reason, strlen(reason));
 	if (hearth_control_send(v->control, HEARTH_FRAME_REVERSED, buf, w.len))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The sender: threads that move blocks out, and one that listens to the receiver. */
+/* The sender: threads that move blocks out, and the job as a whole. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,260 +28,29 @@ static void cancel(void *arg)
 	hearth_queue_close(&s->filled);
 	hearth_pool_close(s->pool);
 	hearth_pace_cancel(&s->pace);
-	hearth_engine_cancel_wires(s->wires);
+	hearth_engine_cancel(&s->engine);
 }
 
-/* Gives every part of an acknowledged block back to its batch. */
-static void settle(struct hearth_sender *s, const struct hearth_flight_slot *slot)
-{
-	for (uint32_t i = 0; i < slot->nr_segs; i++) {
-		uint64_t voff = slot->segs[i].voff, end = voff + slot->segs[i].len;
-
-		while (voff < end) {
-			struct hearth_batch *b = hearth_table_get(&s->table, voff);
-			uint64_t part;
-
-			if (!b)
-				break;
-			part = (b->end < end ? b->end : end) - voff;
-			hearth_table_settle(&s->table, b, part);
-			hearth_table_put(&s->table, b);
-			voff += part;
-			s->job->count.bytes_stored += part;
-		}
-	}
-}
-
-static int handle_ack(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	uint64_t seqs[HEARTH_MAX_ACKS];
-	uint32_t nr;
-
-	if (hearth_parse_seqs(f, seqs, &nr))
-		return -EPROTO;
-	for (uint32_t i = 0; i < nr; i++) {
-		struct hearth_flight_slot slot;
-
-		if (!hearth_flight_remove(&s->flight, seqs[i], &slot))
-			return -EPROTO;
-		settle(s, &slot);
-		free(slot.segs);
-	}
-	return 0;
-}
-
-/* Where the data at @voff is read. A block holds what lies on one device. */
-static struct hearth_work *work_of(struct hearth_sender *s, uint64_t voff)
-{
-	struct hearth_batch *b = hearth_table_get(&s->table, voff);
-	uint32_t device = b ? b->device : 0;
-
-	if (b)
-		hearth_table_put(&s->table, b);
-	return &s->devices.work[device];
-}
-
-/* Queues what a damaged block held once more, at the front. */
-static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot)
-{
-	struct hearth_work_range range = { .tries = slot->tries + 1 };
-	int ret = 0;
-
-	if (s->job->stream_fd >= 0) {
-		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
-				"a block arrived damaged, and what came from a pipe cannot be read again");
-		return 0;
-	}
-	if (slot->tries + 1 >= HEARTH_MAX_TRIES) {
-		hearth_job_fail(s->job, HEARTH_EXIT_CORRUPT,
-				"a block arrived damaged %d times; check the network cards and memory of both ends",
-				HEARTH_MAX_TRIES);
-		return 0;
-	}
-	s->job->count.blocks_resent++;
-	for (uint32_t i = 0; i < slot->nr_segs && !ret; i++) {
-		range.voff = slot->segs[i].voff;
-		range.len = slot->segs[i].len;
-		ret = hearth_work_push_front(work_of(s, range.voff), range);
-	}
-	return ret;
-}
-
-static int handle_nak(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	uint64_t seqs[HEARTH_MAX_ACKS];
-	uint32_t nr;
-	int ret = hearth_parse_seqs(f, seqs, &nr);
-
-	for (uint32_t i = 0; i < nr && !ret; i++) {
-		struct hearth_flight_slot slot;
-
-		if (!hearth_flight_remove(&s->flight, seqs[i], &slot))
-			return -EPROTO;
-		ret = resend(s, &slot);
-		free(slot.segs);
-	}
-	return ret;
-}
-
-static bool are_within(const struct hearth_ranges *ranges, const struct hearth_batch *b)
-{
-	return !ranges->nr ||
-	       (ranges->v[0].start >= b->voff && ranges->v[ranges->nr - 1].end <= b->end);
-}
-
-static int push_ranges(struct hearth_work *w, const struct hearth_ranges *ranges, bool is_sum)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < ranges->nr && !ret; i++) {
-		const struct hearth_work_range range = {
-			.voff = ranges->v[i].start,
-			.len = ranges->v[i].end - ranges->v[i].start,
-			.is_sum = is_sum,
-		};
-
-		ret = hearth_work_push(w, range);
-	}
-	return ret;
-}
-
-/* The receiver may only ask for what the batch holds, and once. */
-static int accept_want(struct hearth_sender *s, struct hearth_batch *b,
-		       const struct hearth_ranges *wanted)
-{
-	int ret;
-
-	if (b->is_answered || !are_within(wanted, b) || !are_within(&s->checked, b) ||
-	    (s->checked.nr && s->checked_batch != b->number))
-		return -EPROTO;
-	hearth_table_answer(&s->table, b, wanted->covered + s->checked.covered);
-	/* What is not wanted is there already, as far as this end's progress goes. */
-	s->job->count.bytes_skipped +=
-		b->end - b->voff - wanted->covered - s->checked.covered;
-	ret = push_ranges(&s->devices.work[b->device], &s->checked, true);
-	hearth_ranges_exit(&s->checked);
-	return ret ? ret : push_ranges(&s->devices.work[b->device], wanted, false);
-}
-
-static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	struct hearth_ranges wanted = { 0 };
-	struct hearth_batch *b = NULL;
-	uint64_t number;
-	int ret = hearth_parse_want(f, &number, &wanted);
-
-	if (!ret) {
-		b = hearth_table_get_number(&s->table, number);
-		ret = b ? accept_want(s, b, &wanted) : -EPROTO;
-	}
-	if (b)
-		hearth_table_put(&s->table, b);
-	hearth_ranges_exit(&wanted);
-	return ret;
-}
-
-/* What of the next batch is only to be compared. */
-static int handle_check(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	if (s->job->stream_fd >= 0 || s->checked.nr)
-		return -EPROTO;
-	return hearth_parse_want(f, &s->checked_batch, &s->checked);
-}
-
-static int handle_keep(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	uint64_t batch;
-	uint32_t entry;
-
-	if (!(s->job->opt.flags & HEARTH_REMOVE_SOURCE) || hearth_parse_keep(f, &batch, &entry))
-		return -EPROTO;
-	/* What is not remembered, a directory, is not removed either. */
-	hearth_removal_keep(&s->removal, batch, entry);
-	return 0;
-}
-
-static int handle_ready(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	uint8_t flags;
-
-	if (hearth_parse_u8(f, &flags) || flags > 1)
-		return -EPROTO;
-	pthread_mutex_lock(&s->lock);
-	s->is_eager = flags;
-	s->is_ready = true;
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-	return 0;
-}
-
-static int handle_done(struct hearth_sender *s)
-{
-	int ret = hearth_control_send(s->wires->control, HEARTH_FRAME_BYE, NULL, 0);
-
-	hearth_devices_close(&s->devices);
-	hearth_queue_close(&s->filled);
-	pthread_mutex_lock(&s->lock);
-	s->is_done = true;
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-	return ret;
-}
-
-static int handle(struct hearth_sender *s, const struct hearth_frame *f)
-{
-	if (!s->is_ready && (f->type == HEARTH_FRAME_WANT || f->type == HEARTH_FRAME_CHECK ||
-			     f->type == HEARTH_FRAME_ACK))
-		return -EPROTO;
-	switch (f->type) {
-	case HEARTH_FRAME_READY:
-		return s->is_ready ? -EPROTO : handle_ready(s, f);
-	case HEARTH_FRAME_WANT:
-		return handle_want(s, f);
-	case HEARTH_FRAME_CHECK:
-		return handle_check(s, f);
-	case HEARTH_FRAME_ACK:
-		return handle_ack(s, f);
-	case HEARTH_FRAME_NAK:
-		return handle_nak(s, f);
-	case HEARTH_FRAME_KEEP:
-		return handle_keep(s, f);
-	case HEARTH_FRAME_DONE:
-		return handle_done(s);
-	default:
-		return hearth_control_handle_common(s->job, f) ? 0 : -EPROTO;
-	}
-}
-
-static void *listen_thread(void *arg)
-{
-	struct hearth_sender *s = arg;
-	struct hearth_frame f;
-	int err = 0;
-
-	while (!err && !s->is_done) {
-		err = hearth_control_recv(s->wires->control, &f);
-		if (!err)
-			err = handle(s, &f);
-	}
-	if (err)
-		hearth_engine_fail_control(s->job, err, s->job->opt.timeout_s);
-	return NULL;
-}
-
-/* Seals what was filled in and hands it to the stream; the block is gone afterwards. */
+/* Hands a block to the stream; it is gone afterwards. False: the thread has nothing more to do. */
 static bool send_block(struct hearth_sender *s, struct hearth_stream *stream,
 		       struct hearth_block *b)
 {
-	uint64_t len = b->len;
+	uint64_t len = b->len, start;
 	int err;
 
 	hearth_pace_take(&s->pace, len);
+	hearth_flight_send(&s->flight, b, stream->number);
+	start = hearth_now_ns();
 	err = stream->ops->send(stream, b);
-	if (err)
-		hearth_engine_fail_stream(s->job, err);
-	else
+	s->sending_ns += hearth_now_ns() - start;
+	if (!err)
 		s->job->count.bytes_moved += len;
+	else if (s->is_done)
+		return false;
+	else if (hearth_engine_can_lose(&s->engine, err))
+		hearth_sender_lose(s, stream->number, strerror(-err));
+	else
+		hearth_engine_fail_stream(s->job, err);
 	return !err;
 }
 
@@ -310,14 +79,30 @@ static bool has_small_files(const void *ctx)
 	return count->bytes_total / SMALL_BYTES < count->files_total;
 }
 
+struct turn {
+	const struct hearth_sender *sender;
+	const struct hearth_stream *stream;
+};
+
+static bool is_needed(const void *ctx)
+{
+	const struct turn *t = ctx;
+	bool is_first = t->stream->number < t->sender->wires->nr_streams;
+
+	return t->stream->is_lost || !t->stream->is_parked ||
+	       (is_first && has_small_files(t->sender));
+}
+
 /*
  * With few CPUs a large file is fastest on one stream, since two only stand in each other's way at
- * the file; small ones gain from every further thread. False once there is nothing more to send.
+ * the file; small ones gain from every further thread; and what a long path needs is found out.
+ * False once there is nothing more to send, or not on this one.
  */
-static bool is_needed(struct hearth_sender *s, const struct hearth_stream *stream)
+static bool await_turn(struct hearth_sender *s, const struct hearth_stream *stream)
 {
-	return stream == s->wires->streams[0] || !s->job->opt.spares_streams ||
-	       hearth_work_wait(&s->devices.work[0], has_small_files, s);
+	const struct turn t = { s, stream };
+
+	return hearth_work_wait(&s->devices.work[0], is_needed, &t) && !stream->is_lost;
 }
 
 static void fused_worker(void *engine, struct hearth_stream *stream)
@@ -327,7 +112,7 @@ static void fused_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_block *b;
 
 	hearth_source_init(&src, s, 0);
-	while (is_needed(s, stream) && (b = next_block(s, &src, true)) && send_block(s, stream, b))
+	while (await_turn(s, stream) && (b = next_block(s, &src, true)) && send_block(s, stream, b))
 		;
 	hearth_source_exit(&src);
 	stream->ops->finish(stream);
@@ -354,7 +139,8 @@ static void network_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_sender *s = engine;
 	struct hearth_block *b;
 
-	while ((b = hearth_queue_pop(&s->filled)) && send_block(s, stream, b))
+	while (await_turn(s, stream) && (b = hearth_queue_pop(&s->filled)) &&
+	       send_block(s, stream, b))
 		;
 	stream->ops->finish(stream);
 }
@@ -398,24 +184,23 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
 							  network_worker };
-	struct hearth_engine engine;
 	pthread_t listener;
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
 				   s->job->stream_fd >= 0 || is_from_memory(s->job) ||
 					   hearth_scan_is_single(s->job, sources, nr)) ||
-	    pthread_create(&listener, NULL, listen_thread, s)) {
+	    pthread_create(&listener, NULL, hearth_sender_listen, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
 				"the control connection could not be used");
 		return;
 	}
-	if (hearth_engine_start(&engine, s->job, s->wires, &roles, &s->numa, s)) {
-		s->devices.engine = &engine;
+	if (hearth_engine_start(&s->engine, &roles, &s->numa)) {
+		s->devices.engine = &s->engine;
 		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
 		    wait_for(s, &s->is_done))
 			hearth_removal_run(&s->removal, s->job, &s->dirs);
-		hearth_engine_join(&engine);
 	}
+	hearth_engine_join(&s->engine, NULL);
 	pthread_join(listener, NULL);
 }
 
@@ -427,7 +212,8 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 
 	if (s)
 		hearth_engine_place(job, wires, "sender", path, &s->numa);
-	if (!s || hearth_engine_pool(job, wires, &s->numa, &s->own_pool, &s->pool)) {
+	if (!s || hearth_lanes_init(&s->engine.lanes, job, wires, s) ||
+	    hearth_engine_pool(job, wires, &s->numa, &s->own_pool, &s->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
 		free(s);
@@ -450,10 +236,13 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 	} else {
 		hearth_engine_attach(job, wires->control, cancel, s);
-		for (uint32_t i = 0; i < wires->nr_streams; i++)
-			wires->streams[i]->compress_level = job->opt.compress_level;
+		s->engine.lanes.compress_level = job->opt.compress_level;
+		s->engine.lanes.in_use = hearth_steer_first(s);
+		if (hearth_steer_start(&s->steer, s))
+			hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 		run(s, sources, nr_sources);
-		hearth_engine_count_wire(job, wires);
+		hearth_steer_stop(&s->steer);
+		job->count.bytes_wire = hearth_lanes_wire(&s->engine.lanes);
 		hearth_engine_detach(job, wires->control);
 		hearth_pulse_stop(&s->pulse);
 	}
@@ -468,6 +257,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	hearth_ranges_exit(&s->checked);
 	hearth_table_exit(&s->table);
 	hearth_dirs_exit(&s->dirs);
+	hearth_lanes_exit(&s->engine.lanes);
 	if (s->pool == &s->own_pool)
 		hearth_pool_exit(&s->own_pool);
 	free(s);

@@ -7,7 +7,8 @@
  *   source.c  fills blocks with the ranges that are due   (storage side)
  *   devices.c which threads read from where
  *   send.c    seals and sends them                        (network side)
- *             and listens to what the receiver says       (control thread)
+ *   answers.c listens to what the receiver says           (control thread)
+ *   steer.c   follows the path                            (a thread of its own)
  */
 #ifndef HEARTH_SEND_H
 #define HEARTH_SEND_H
@@ -16,11 +17,13 @@
 
 #include "control.h"
 #include "dirs.h"
+#include "engine.h"
 #include "numa.h"
 #include "pace.h"
 #include "pool.h"
 #include "pulse.h"
 #include "removal.h"
+#include "steer.h"
 #include "table.h"
 #include "transport.h"
 #include "work.h"
@@ -59,6 +62,9 @@ struct hearth_sender {
 	struct hearth_pool *pool;
 	struct hearth_pool own_pool;
 	struct hearth_numa numa;
+	struct hearth_engine engine;
+	struct hearth_steer steer;
+	atomic_uint_least64_t sending_ns; /* that threads spent handing blocks to streams */
 	struct hearth_dirs dirs;
 	struct hearth_table table;
 	struct hearth_devices devices;
@@ -81,6 +87,15 @@ struct hearth_sender {
 
 /* Waits until the receiver has everything, or the job has failed. */
 void hearth_sender_wait_done(struct hearth_sender *s);
+
+/* answers.c: the thread that listens. */
+void *hearth_sender_listen(void *arg);
+
+/*
+ * What was under way on a stream goes over the others. Its own thread comes here last, after the
+ * last block that it sent.
+ */
+void hearth_sender_lose(struct hearth_sender *s, uint32_t number, const char *why);
 
 /* One thread's view of the sources: it keeps the last file open. */
 struct hearth_source {

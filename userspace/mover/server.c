@@ -59,12 +59,24 @@ static void tell_usage(struct hearth_control *c)
 	hearth_control_send(c, HEARTH_FRAME_USAGE, buf, w.len);
 }
 
+/* What more streams come by while the job runs: a port of its own, or the client's. */
+struct ways {
+	struct hearth_supply supply;
+	struct hearth_door door;
+	struct hearth_reverse reverse;
+	const struct hearth_hello *hello; /* names another server's port */
+	uint64_t until_ns; /* when the key for that expires */
+	char client[64];
+};
+
 static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h,
-				const struct hearth_terms *terms, struct hearth_stream **streams)
+				const struct hearth_terms *terms, struct hearth_stream **streams,
+				const struct hearth_supply *supply)
 {
 	struct hearth_wires wires = { .control = c,
 				      .streams = streams,
-				      .nr_streams = h->nr_streams };
+				      .nr_streams = h->nr_streams,
+				      .supply = supply };
 	struct hearth_job job;
 	enum hearth_exit code;
 
@@ -86,14 +98,19 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
  */
 static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hello *h,
 				     const struct hearth_terms *terms,
-				     const struct hearth_ticket *ticket,
+				     const struct hearth_ticket *ticket, struct ways *ways,
 				     struct hearth_stream **streams)
 {
 	struct hearth_welcome welcome = { 0 };
-	char text[128], client[64];
-	struct hearth_reverse reverse = { c, ticket, client, h->nr_streams, streams };
-	const struct hearth_word word = { hearth_reverse_heard, &reverse };
+	const struct hearth_word word = { hearth_reverse_heard, &ways->reverse };
+	char text[128];
 	int listen_fd, err;
+
+	ways->reverse = (struct hearth_reverse){ .control = c,
+						 .ticket = ticket,
+						 .client = ways->client,
+						 .nr_streams = h->nr_streams,
+						 .streams = streams };
 
 	welcome.port = terms->shared_port;
 	welcome.is_shared = terms->shared_port;
@@ -106,9 +123,9 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 			 h->port_high, strerror(-listen_fd));
 		return refuse(c, HEARTH_EXIT_CONNECT, text);
 	}
-	get_addresses(client, welcome.address);
+	get_addresses(ways->client, welcome.address);
 	if (*terms->client)
-		snprintf(client, sizeof(client), "%s", terms->client);
+		snprintf(ways->client, sizeof(ways->client), "%s", terms->client);
 	err = hearth_send_welcome(c, &welcome);
 	if (!err)
 		err = hearth_accept_streams(listen_fd, c->in_fd, ticket, h->nr_streams,
@@ -117,6 +134,14 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 						    : h->opt.timeout_s + PATIENCE_SECONDS,
 					    h->is_third_party ? NULL : &word,
 					    streams);
+	if (!err && ways->reverse.port) {
+		ways->supply =
+			(struct hearth_supply){ hearth_reverse_dial, NULL, &ways->reverse };
+	} else if (!err) {
+		ways->door = (struct hearth_door){ listen_fd, ticket, ways->until_ns };
+		ways->supply = (struct hearth_supply){ NULL, hearth_door_attend, &ways->door };
+		return HEARTH_EXIT_OK;
+	}
 	hearth_close(&listen_fd);
 	if (!err)
 		return HEARTH_EXIT_OK;
@@ -126,31 +151,42 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 	return refuse(c, HEARTH_EXIT_CONNECT, text);
 }
 
-static uint64_t expiry(const struct hearth_hello *h, uint64_t since_ns)
+/* One stream to a port that another server has opened, of a copy between the two. */
+static int join_one(const struct ways *ways, const struct hearth_ticket *ticket, int timeout_s,
+		    uint32_t number, struct hearth_stream **ret)
 {
-	return since_ns + h->lifetime_s * 1000000000ull;
+	const struct hearth_hello *h = ways->hello;
+	int fd = hearth_now_ns() < ways->until_ns
+			 ? hearth_connect(h->peer_host, h->peer_port, timeout_s)
+			 : -EKEYEXPIRED;
+
+	/* What cannot be announced cannot be joined either. */
+	if (fd >= 0 && h->peer_is_shared)
+		hearth_share_announce(fd, h->session);
+	return fd < 0 ? fd : hearth_join_stream(fd, ticket, number, ret);
 }
 
-/* Joins a port that another server has opened, of a copy between the two. */
+static int dial_peer(void *ctx, uint32_t number, struct hearth_stream **ret)
+{
+	const struct ways *ways = ctx;
+	struct hearth_ticket ticket = *ways->reverse.ticket;
+
+	ticket.patience_s = HEARTH_MORE_SECONDS;
+	return join_one(ways, &ticket, HEARTH_MORE_SECONDS, number, ret);
+}
+
 static enum hearth_exit join_peer(struct hearth_control *c, struct hearth_hello *h,
-				  const struct hearth_ticket *ticket, uint64_t since_ns,
+				  const struct hearth_ticket *ticket, struct ways *ways,
 				  struct hearth_stream **streams)
 {
 	static const struct hearth_welcome no_port;
 	char text[512];
 	int err = 0;
 
-	for (uint32_t i = 0; i < h->nr_streams && !err; i++) {
-		int fd = hearth_now_ns() < expiry(h, since_ns)
-				 ? hearth_connect(h->peer_host, h->peer_port,
-						  HEARTH_CONNECT_SECONDS)
-				 : -EKEYEXPIRED;
-
-		/* What cannot be announced cannot be joined either. */
-		if (fd >= 0 && h->peer_is_shared)
-			hearth_share_announce(fd, h->session);
-		err = fd < 0 ? fd : hearth_join_stream(fd, ticket, i, &streams[i]);
-	}
+	ways->reverse.ticket = ticket;
+	ways->supply = (struct hearth_supply){ dial_peer, NULL, ways };
+	for (uint32_t i = 0; i < h->nr_streams && !err; i++)
+		err = join_one(ways, ticket, HEARTH_CONNECT_SECONDS, i, &streams[i]);
 	if (!err)
 		err = hearth_send_welcome(c, &no_port);
 	if (!err)
@@ -177,10 +213,12 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 	struct hearth_terms terms = { .base_fd = -1 };
 	struct hearth_ticket ticket = { 0 };
 	uint8_t own_digest[HEARTH_DIGEST_BYTES];
-	uint64_t since_ns = hearth_now_ns();
+	struct ways ways = { .door.listen_fd = -1, .hello = h };
 	enum hearth_exit code;
 	char text[512] = "", has[256];
 
+	if (h->is_third_party)
+		ways.until_ns = hearth_now_ns() + h->lifetime_s * 1000000000ull;
 	if (hearth_names_receive(c, h->nr_names, &h->names))
 		return refuse(c, HEARTH_EXIT_PROTOCOL, "the list of files did not arrive whole");
 	if (h->opt.congestion &&
@@ -199,10 +237,11 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 	ticket.congestion = h->opt.congestion;
 	if (h->is_third_party)
 		bind_ticket(&ticket, h, own_digest);
-	code = h->peer_host ? join_peer(c, h, &ticket, since_ns, streams)
-			    : take_streams(c, h, &terms, &ticket, streams);
+	code = h->peer_host ? join_peer(c, h, &ticket, &ways, streams)
+			    : take_streams(c, h, &terms, &ticket, &ways, streams);
 	if (code == HEARTH_EXIT_OK)
-		code = run_job(c, h, &terms, streams);
+		code = run_job(c, h, &terms, streams, &ways.supply);
+	hearth_close(&ways.door.listen_fd);
 	for (uint32_t i = 0; i < h->nr_streams; i++)
 		if (streams[i])
 			streams[i]->ops->free(streams[i]);

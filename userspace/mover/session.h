@@ -87,6 +87,7 @@ struct hearth_ticket {
 	uint8_t key[HEARTH_KEY_BYTES];
 	enum hearth_seal_mode seal;
 	const char *congestion; /* as struct hearth_options has it */
+	uint32_t patience_s; /* with who is joined; 0: the other side may only just have been started */
 };
 
 /* A new session with a new key. 0 or -errno. */
@@ -140,5 +141,19 @@ struct hearth_word {
 int hearth_accept_streams(int listen_fd, int client_fd, const struct hearth_ticket *t,
 			  uint32_t nr_streams, uint32_t timeout_s, const struct hearth_word *word,
 			  struct hearth_stream **streams);
+
+/* The port at which a session's streams come in, while its job runs; for struct hearth_supply. */
+struct hearth_door {
+	int listen_fd;
+	const struct hearth_ticket *ticket;
+	uint64_t until_ns; /* when the key expires; 0: never */
+};
+
+void hearth_door_attend(void *ctx, int wake_fd,
+			bool (*take)(void *arg, uint32_t number, struct hearth_stream *s),
+			void *arg);
+
+/* Seconds for one more stream while a job runs, to connect and to be proved. */
+#define HEARTH_MORE_SECONDS 5
 
 #endif

@@ -138,6 +138,8 @@ static int look_at(struct third *t, const struct hearth_frame *f)
 	case HEARTH_FRAME_INDEX_END:
 		count->is_index_complete = true;
 		return 0;
+	case HEARTH_FRAME_PATH:
+		return hearth_parse_path(f, &t->job->path);
 	case HEARTH_FRAME_DONE:
 		count->bytes_stored = (uint64_t)count->bytes_total;
 		return 0;

@@ -62,9 +62,12 @@ struct hearth_stream_ops {
 struct hearth_stream {
 	const struct hearth_stream_ops *ops;
 	uint64_t session;
+	uint32_t number; /* what both ends call it; set by lanes.c, like the next two */
+	atomic_bool is_lost; /* it is not to be used any more */
+	atomic_bool is_parked; /* the sender leaves it alone for now */
 	uint8_t compress_level; /* set by the end that sends; 0: none */
 	atomic_uint_least64_t wire_bytes; /* that went over it, either way */
-	void (*on_quiet)(struct hearth_stream *s, void *ctx); /* set by the engine, or NULL */
+	void (*on_quiet)(struct hearth_stream *s, void *ctx); /* set by lanes.c, or NULL */
 	void *on_quiet_ctx;
 };
 

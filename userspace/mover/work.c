@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/io.h"
 #include "work.h"
 
 void hearth_work_init(struct hearth_work *w)
@@ -129,6 +130,13 @@ bool hearth_work_has_some(const void *work)
 	return ((const struct hearth_work *)work)->nr;
 }
 
+void hearth_work_poke(struct hearth_work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	pthread_cond_broadcast(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void hearth_work_close(struct hearth_work *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -140,6 +148,7 @@ void hearth_work_close(struct hearth_work *w)
 void hearth_flight_init(struct hearth_flight *f)
 {
 	memset(f, 0, sizeof(*f));
+	f->window = UINT64_MAX;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 }
@@ -172,10 +181,51 @@ int hearth_flight_add(struct hearth_flight *f, struct hearth_block *b, uint32_t 
 		free(copy);
 		ret = -ECANCELED;
 	} else {
-		*s = (struct hearth_flight_slot){ true, b->seq, tries, b->nr_segs, copy };
+		*s = (struct hearth_flight_slot){ .is_used = true,
+						  .bytes = b->len,
+						  .seq = b->seq,
+						  .tries = tries,
+						  .nr_segs = b->nr_segs,
+						  .segs = copy };
 	}
 	pthread_mutex_unlock(&f->lock);
 	return ret;
+}
+
+void hearth_flight_send(struct hearth_flight *f, const struct hearth_block *b, uint32_t stream)
+{
+	struct hearth_flight_slot *s = &f->slots[b->seq % HEARTH_MAX_FLIGHT];
+	uint64_t start = 0;
+
+	pthread_mutex_lock(&f->lock);
+	while (!f->is_cancelled && f->under_way && f->under_way + b->len > f->window) {
+		start = start ? start : hearth_now_ns();
+		pthread_cond_wait(&f->changed, &f->lock);
+	}
+	s->sent_ns = hearth_now_ns();
+	s->stream = stream;
+	s->is_sent = true;
+	f->under_way += s->bytes;
+	f->waited_ns += start ? s->sent_ns - start : 0;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void hearth_flight_set_window(struct hearth_flight *f, uint64_t bytes)
+{
+	pthread_mutex_lock(&f->lock);
+	f->window = bytes;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* Hands over what a slot holds. */
+static void take_locked(struct hearth_flight *f, struct hearth_flight_slot *s,
+			struct hearth_flight_slot *ret)
+{
+	*ret = *s;
+	s->is_used = false;
+	f->under_way -= s->is_sent ? s->bytes : 0;
+	pthread_cond_broadcast(&f->changed);
 }
 
 bool hearth_flight_remove(struct hearth_flight *f, uint64_t seq, struct hearth_flight_slot *ret)
@@ -184,14 +234,62 @@ bool hearth_flight_remove(struct hearth_flight *f, uint64_t seq, struct hearth_f
 	bool is_found;
 
 	pthread_mutex_lock(&f->lock);
-	is_found = s->is_used && s->seq == seq;
+	is_found = s->is_used && s->is_sent && s->seq == seq;
 	if (is_found) {
-		*ret = *s;
-		s->is_used = false;
-		pthread_cond_broadcast(&f->changed);
+		uint64_t trip = hearth_now_ns() - s->sent_ns;
+
+		f->answered += s->bytes;
+		if (!f->min_trip_ns || trip < f->min_trip_ns)
+			f->min_trip_ns = trip;
+		take_locked(f, s, ret);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return is_found;
+}
+
+bool hearth_flight_take_back(struct hearth_flight *f, uint32_t stream,
+			     struct hearth_flight_slot *ret)
+{
+	struct hearth_flight_slot *newest = NULL;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < HEARTH_MAX_FLIGHT; i++) {
+		struct hearth_flight_slot *s = &f->slots[i];
+
+		if (s->is_used && s->is_sent && s->stream == stream &&
+		    (!newest || s->seq > newest->seq))
+			newest = s;
+	}
+	if (newest) {
+		f->has_taken_back = true;
+		take_locked(f, newest, ret);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return newest;
+}
+
+bool hearth_flight_may_be_late(struct hearth_flight *f, uint64_t seq)
+{
+	bool may_be;
+
+	pthread_mutex_lock(&f->lock);
+	may_be = f->has_taken_back && seq < f->next_seq;
+	pthread_mutex_unlock(&f->lock);
+	return may_be;
+}
+
+bool hearth_flight_is_older(struct hearth_flight *f, uint32_t stream, uint64_t ns)
+{
+	bool is_older = false;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < HEARTH_MAX_FLIGHT && !is_older; i++) {
+		const struct hearth_flight_slot *s = &f->slots[i];
+
+		is_older = s->is_used && s->is_sent && s->stream == stream && s->sent_ns < ns;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return is_older;
 }
 
 void hearth_flight_cancel(struct hearth_flight *f)

@@ -17,7 +17,7 @@
 #define HEARTH_MAX_TRIES 5
 
 /* Blocks in flight at most; their sequence numbers lie in one window of this size. */
-#define HEARTH_MAX_FLIGHT 1024
+#define HEARTH_MAX_FLIGHT 8192
 
 struct hearth_work_range {
 	uint64_t voff;
@@ -55,21 +55,38 @@ bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
  */
 bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx);
 bool hearth_work_has_some(const void *work);
+
+/* Has those who wait ask again. */
+void hearth_work_poke(struct hearth_work *w);
 void hearth_work_close(struct hearth_work *w);
 
 struct hearth_flight_slot {
 	bool is_used;
+	bool is_sent;
+	uint32_t stream; /* number of the one that it was sent on */
+	uint64_t sent_ns;
+	uint64_t bytes;
 	uint64_t seq;
 	uint32_t tries;
 	uint32_t nr_segs;
 	struct hearth_segment *segs;
 };
 
+/*
+ * A block is added when it is filled, sent when its turn comes, and removed when the receiver has
+ * answered for it. What is sent and not answered for is bounded by @window.
+ */
 struct hearth_flight {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t next_seq;
 	bool is_cancelled;
+	bool has_taken_back; /* so an answer may come for what is not in flight any more */
+	uint64_t window; /* bytes that may be under way; one block always may */
+	uint64_t under_way;
+	uint64_t waited_ns; /* that threads spent waiting for the window */
+	uint64_t answered; /* bytes */
+	uint64_t min_trip_ns; /* from sending a block to its answer; 0: none yet */
 	struct hearth_flight_slot slots[HEARTH_MAX_FLIGHT];
 };
 
@@ -82,11 +99,27 @@ void hearth_flight_exit(struct hearth_flight *f);
  */
 int hearth_flight_add(struct hearth_flight *f, struct hearth_block *b, uint32_t tries);
 
+/* The block goes out on this stream now; waits for the window. */
+void hearth_flight_send(struct hearth_flight *f, const struct hearth_block *b, uint32_t stream);
+
+/* How many bytes may be under way from now on. */
+void hearth_flight_set_window(struct hearth_flight *f, uint64_t bytes);
+
 /*
  * Forgets a block and hands over what it held (free @ret->segs); false if no such block is in
  * flight.
  */
 bool hearth_flight_remove(struct hearth_flight *f, uint64_t seq, struct hearth_flight_slot *ret);
+
+/* The same for one that was sent on this stream, the newest first; false: there is none left. */
+bool hearth_flight_take_back(struct hearth_flight *f, uint32_t stream,
+			     struct hearth_flight_slot *ret);
+
+/* Whether an answer for @seq, that is not in flight, can be one for what was taken back. */
+bool hearth_flight_may_be_late(struct hearth_flight *f, uint64_t seq);
+
+/* Whether a block that was sent on this stream before @ns is still not answered for. */
+bool hearth_flight_is_older(struct hearth_flight *f, uint32_t stream, uint64_t ns);
 void hearth_flight_cancel(struct hearth_flight *f);
 
 #endif

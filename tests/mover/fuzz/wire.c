@@ -89,6 +89,18 @@ static void fuzz_names(const struct hearth_frame *f)
 	hearth_names_exit(&names);
 }
 
+static void fuzz_path(const struct hearth_frame *f)
+{
+	struct hearth_path path;
+
+	if (hearth_parse_path(f, &path))
+		return;
+	require(path.nr_limits <= HEARTH_MAX_LIMITS);
+	for (uint32_t i = 0; i < path.nr_limits; i++)
+		require(strlen(path.limits[i].name) < sizeof(path.limits[i].name) &&
+			strlen(path.limits[i].end) < sizeof(path.limits[i].end));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hearth_frame f = { .body = data + 1, .len = (uint32_t)size - 1 };
@@ -135,6 +147,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 10:
 		hearth_parse_u64(&f, &u64);
+		break;
+	case 11:
+		fuzz_path(&f);
 		break;
 	default:
 		hearth_parse_u8(&f, &u8);

@@ -2,3 +2,4 @@
 # shellcheck shell=sh
 # The parts that need no process, against naive twins.
 "$TOOLS/unit"
+"$TOOLS/steering"
