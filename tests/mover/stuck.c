@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A disk that does not answer: preloaded, reads from the device of $STUCK wait for as long as that file exists. */
+/*
+ * A disk that does not answer: preloaded, reads from the device of $STUCK wait for as long as that
+ * file exists.
+ */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -63,7 +63,8 @@ static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_so
 
 	if (!b)
 		return NULL;
-	if (!hearth_source_fill(src, b, may_wait, &tries) || hearth_flight_add(&s->flight, b, tries)) {
+	if (!hearth_source_fill(src, b, may_wait, &tries) ||
+	    hearth_flight_add(&s->flight, b, tries)) {
 		hearth_pool_put(b);
 		return NULL;
 	}

@@ -9,7 +9,7 @@ after_boot() { # a digit, command...; instead of the shell that it is called in
 	for i in 8 4 4 4 12; do printf "%0${i}d-" 0; done | sed "s/-$//; s/0/$1/g" > "boot_id$1"
 	boot=$PWD/boot_id$1
 	shift
-	# shellcheck disable=SC2016 # for the shell that is started
+	# shellcheck disable=SC2016 # for the inner shell to expand
 	exec unshare -m sh -c 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"' "$boot" "$@"
 }
 in_shell() {
