@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The receiver's storage side: verifies blocks and writes them to files. */
+/*
+ * The receiver's storage side: verifies blocks and writes them to files.
+ *
+ * Small files are made by plain system calls on every thread that stores. io_uring gives an O_CREAT
+ * to worker threads of its own: 100,000 files of 4 KiB went by chains of open, write and close at
+ * 0.57 to 0.75 of that rate, with 1.6 to 1.8 times the CPU time, and at 0.79 to 0.92 where only
+ * writing and closing went through the ring (Linux 6.18, tmpfs, 1 to 4 threads on two CPUs).
+ */
 #include <errno.h>
 #include <string.h>
 
