@@ -111,15 +111,17 @@ port_of() {
 	esac
 }
 
-# login tcp|iser: waits until every LUN has its disk; see disk_of.
+# login tcp|iser [NAME=VALUE...]: waits until every LUN has its disk; see disk_of. The rest is for the node's record.
 login() {
-	local port record
+	local port record setting
 	port=$(port_of "$1")
 	start_iscsid
 	record=(-m node -T "$iqn" -p "$address:$port")
 	iscsiadm "${record[@]}" -o new >/dev/null
 	[ "$1" != iser ] || iscsiadm "${record[@]}" -o update -n iface.transport_name -v iser
-	iscsiadm "${record[@]}" -o update -n node.session.timeo.replacement_timeout -v 5
+	for setting in node.session.timeo.replacement_timeout=5 "${@:2}"; do
+		iscsiadm "${record[@]}" -o update -n "${setting%%=*}" -v "${setting#*=}"
+	done
 	defer logout "$1"
 	iscsiadm "${record[@]}" --login >/dev/null
 	wait_for 30 all_disks_of "$1" || fail "login over $1: no disk for each LUN"
@@ -131,18 +133,25 @@ logout() {
 	iscsiadm -m node -T $iqn -p "$address:$(port_of "$1")" -o delete >/dev/null
 }
 
-session_of() {
+# connection_of tcp|iser: its directory in sysfs
+connection_of() {
 	local port connection
 	port=$(port_of "$1")
 	for connection in /sys/class/iscsi_connection/connection*; do
 		[ -e "$connection" ] || return 1
 		if [ "$(<"$connection/persistent_port")" = "$port" ]; then
-			connection=${connection##*/connection}
-			echo "/sys/class/iscsi_session/session${connection%:*}"
+			echo "$connection"
 			return
 		fi
 	done
 	return 1
+}
+
+session_of() {
+	local connection
+	connection=$(connection_of "$1") || return 1
+	connection=${connection##*/connection}
+	echo "/sys/class/iscsi_session/session${connection%:*}"
 }
 
 session_is_gone() {
