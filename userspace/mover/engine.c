@@ -92,14 +92,16 @@ void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue)
 }
 
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
-		       const struct hearth_numa *numa, struct hearth_pool *own,
-		       struct hearth_pool **ret)
+		       struct hearth_numa *numa, struct hearth_pool *own, struct hearth_pool **ret)
 {
+	int err = wires->pool ? 0
+			      : hearth_pool_init(own, job->opt.block_bytes,
+						 hearth_pool_start_bytes(job->opt.memory_bytes),
+						 numa->card_node);
+
 	*ret = wires->pool ? wires->pool : own;
-	return wires->pool ? 0
-			   : hearth_pool_init(own, job->opt.block_bytes,
-					      hearth_pool_start_bytes(job->opt.memory_bytes),
-					      numa->card_node);
+	numa->has_huge_pages = !err && (*ret)->chunks[0].is_huge;
+	return err;
 }
 
 void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,

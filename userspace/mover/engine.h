@@ -60,9 +60,12 @@ bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const ch
 /* Storage threads end last; @queue, if any, is what they wait at. */
 void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue);
 
-/* The pool to use: the one that the wires bring, or @own as it begins. 0 or -ENOMEM. */
+/*
+ * The pool to use: the one that the wires bring, or @own as it begins; the plan hears of its pages.
+ * 0 or -ENOMEM.
+ */
 int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
-		       const struct hearth_numa *numa, struct hearth_pool *own,
+		       struct hearth_numa *numa, struct hearth_pool *own,
 		       struct hearth_pool **ret);
 
 /* Where this end's threads and blocks go: near the disk of @path and the card of the streams. */

@@ -92,8 +92,14 @@ uint64_t hearth_numa_memory(const char *root, int node)
 /* A disk says it itself, a partition its disk. */
 int hearth_numa_node_of_disk(const char *root, const char *disk)
 {
-	static const char *const places[] = { "device/numa_node", "device/device/numa_node",
-					      "../device/numa_node", "../device/device/numa_node" };
+	static const char *const places[] = {
+		"device/numa_node",
+		"device/device/numa_node",
+		"device/../numa_node",
+		"../device/numa_node",
+		"../device/device/numa_node",
+		"../device/../numa_node",
+	};
 	char path[PATH_BYTES];
 	int node = -1;
 
@@ -104,11 +110,17 @@ int hearth_numa_node_of_disk(const char *root, const char *disk)
 	return node;
 }
 
+/* A virtual card says it where the bus that it is on does. */
 int hearth_numa_node_of_card(const char *root, const char *card)
 {
 	char path[PATH_BYTES];
+	int node;
 
 	snprintf(path, sizeof(path), "%s/sys/class/net/%s/device/numa_node", root, card);
+	node = read_number(path);
+	if (node >= 0)
+		return node;
+	snprintf(path, sizeof(path), "%s/sys/class/net/%s/device/../numa_node", root, card);
 	return read_number(path);
 }
 
@@ -136,6 +148,11 @@ void hearth_numa_count_irqs(struct hearth_numa *n, const char *root)
 		return;
 	snprintf(path, sizeof(path), "%s/sys/class/net/%s/device/msi_irqs", root, n->card);
 	irqs = opendir(path);
+	if (!irqs) {
+		snprintf(path, sizeof(path), "%s/sys/class/net/%s/device/../msi_irqs", root,
+			 n->card);
+		irqs = opendir(path);
+	}
 	while (irqs && (entry = readdir(irqs))) {
 		if (*entry->d_name == '.')
 			continue;
@@ -217,19 +234,23 @@ static void describe(char *buf, size_t size, int node)
 
 static void show(const struct hearth_numa *n, struct hearth_job *job)
 {
+	const char *pages = "ordinary memory, since too few huge pages are set aside";
 	char storage[32], network[32];
 
+	if (n->has_huge_pages)
+		pages = "huge pages";
 	if (n->nr_nodes < 2) {
 		hearth_job_note(job, HEARTH_NOTE_WARNING, "",
-				"numa: the %s has one node; nothing to place", n->end);
+				"numa: the %s has one node; nothing to place; blocks in %s", n->end,
+				pages);
 		return;
 	}
 	describe(storage, sizeof(storage), n->disk_node);
 	describe(network, sizeof(network), n->card_node);
 	hearth_job_note(job, HEARTH_NOTE_WARNING, "",
-			"numa: the %s has %u nodes; storage threads %s (disk %s), network threads and blocks %s (card %s)",
+			"numa: the %s has %u nodes; storage threads %s (disk %s), network threads and blocks %s (card %s); blocks in %s",
 			n->end, n->nr_nodes, storage, *n->disk ? n->disk : "none", network,
-			*n->card ? n->card : "none");
+			*n->card ? n->card : "none", pages);
 }
 
 void hearth_numa_plan(struct hearth_numa *n, uint8_t mode)

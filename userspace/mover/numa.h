@@ -28,6 +28,7 @@ struct hearth_numa {
 	uint32_t nr_foreign_irqs; /* of which these are served by other nodes' CPUs */
 	char disk[64]; /* MAJOR:MINOR */
 	char card[64];
+	bool has_huge_pages; /* the blocks are in them; known once there are blocks */
 	const char *end; /* whose plan it is, for reports */
 };
 

@@ -130,13 +130,14 @@ static void carve(struct hearth_pool *pool, struct hearth_pool_chunk *c)
  * Hugepages that were set aside, if there are enough; else ordinary memory, of which huge pages may
  * be made.
  */
-static uint8_t *map_memory(size_t *len)
+static uint8_t *map_memory(size_t *len, bool *ret_is_huge)
 {
 	size_t huge = (*len + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 	uint8_t *p = mmap(NULL, huge, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
-	if (p != MAP_FAILED) {
+	*ret_is_huge = p != MAP_FAILED;
+	if (*ret_is_huge) {
 		*len = huge;
 		return p;
 	}
@@ -168,7 +169,7 @@ static int add_chunk(struct hearth_pool *pool, uint32_t nr_blocks)
 	if (!c)
 		return -ENOMEM;
 	c->blocks = calloc(nr_blocks, sizeof(*c->blocks));
-	memory = c->blocks ? map_memory(&len) : NULL;
+	memory = c->blocks ? map_memory(&len, &c->is_huge) : NULL;
 	if (!memory) {
 		free(c->blocks);
 		c->blocks = NULL;

@@ -53,6 +53,7 @@ struct hearth_pool_chunk {
 	uint32_t nr_blocks;
 	uint32_t nr_home; /* of one that is to go: blocks that will not be handed out again */
 	bool is_going;
+	bool is_huge; /* in pages that were set aside */
 	bool is_pinned;
 };
 
