@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer target: the index parser. What it accepts must be safe to use as it
- * is, and must survive being encoded and parsed again.
+ * libFuzzer target: the parsers of the index and of the attributes in it. What
+ * is accepted must be safe to use as it is, and must survive being encoded and
+ * parsed again.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "attrs.h"
 #include "index.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,6 +19,19 @@ static void require(int condition)
 {
 	if (!condition)
 		abort();
+}
+
+/* Attributes are taken apart when a file gets them; this one gets none, for want of flags. */
+static void check_attrs(const struct hearth_batch *b, const struct hearth_entry *e)
+{
+	static int fd = -1;
+
+	if (!e->attrs_len)
+		return;
+	if (fd < 0)
+		fd = memfd_create("attrs", MFD_CLOEXEC);
+	require(fd >= 0);
+	hearth_attrs_write(fd, 0, hearth_entry_attrs(b, e), e->attrs_len);
 }
 
 static void check_entry(struct hearth_batch *b, struct hearth_entry *e)
@@ -30,6 +46,7 @@ static void check_entry(struct hearth_batch *b, struct hearth_entry *e)
 	require(strlen(hearth_entry_target(b, e)) <= HEARTH_TARGET_MAX);
 	require(e->kind == HEARTH_ENTRY_FILE || !e->size);
 	require(e->attrs_len <= HEARTH_ATTRS_MAX);
+	check_attrs(b, e);
 	if (e->kind == HEARTH_ENTRY_LINK)
 		require(e->link_parent < b->first_dir + b->nr_dirs &&
 			hearth_name_is_valid(hearth_entry_target(b, e),
