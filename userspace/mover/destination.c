@@ -167,15 +167,27 @@ static struct hearth_dir *add_root(struct hearth_receiver *r, struct stat *ret_s
 	return dir;
 }
 
+/* The directory is there and may be written to: so may be the file system that it is on. */
+void hearth_plan_file_system(struct hearth_receiver *r, int dir_fd, const char *name,
+			     const struct stat *st)
+{
+	if (!r->is_dry && r->job->opt.fsync == HEARTH_FSYNC_END)
+		hearth_volumes_add(&r->volumes, dir_fd, name, st->st_dev);
+}
+
 int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
 		     const struct hearth_entry *e)
 {
 	bool is_meant = e->mode & 07777; /* the directory itself, not only what is in it */
-	struct stat st = { 0 };
+	struct stat st = { 0 }, backup;
 	struct hearth_dir *dir = add_root(r, &st);
 
 	if (!dir)
 		return -ENOMEM;
+	if (!r->is_root_virtual)
+		hearth_plan_file_system(r, r->root_fd, ".", &st);
+	if (r->backup_fd >= 0 && !fstat(r->backup_fd, &backup))
+		hearth_plan_file_system(r, r->backup_fd, ".", &backup);
 	dir->is_virtual = r->is_root_virtual;
 	dir->is_setgid = st.st_mode & S_ISGID;
 	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;

@@ -64,6 +64,7 @@ static int make_directory(struct hearth_receiver *r, int dir_fd, struct hearth_d
 			return refuse(r, b, e,
 				      "something else of that name is in the way of a directory; remove it",
 				      0);
+		hearth_plan_file_system(r, dir_fd, name, &st);
 		enter_existing(r, dir, b, e, &st);
 		return 0;
 	}

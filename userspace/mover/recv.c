@@ -318,15 +318,17 @@ static bool wait_for(struct hearth_receiver *r, const bool *flag)
  */
 static void finish(struct hearth_receiver *r)
 {
+	int err;
+
 	hearth_links_make(r);
 	if (r->job->opt.flags & HEARTH_DELETE)
 		hearth_delete_extraneous(r);
 	hearth_place_directories(r);
-	if (!r->is_dry && r->job->opt.fsync == HEARTH_FSYNC_END && r->root_fd >= 0 &&
-	    syncfs(r->root_fd))
+	err = hearth_volumes_sync(&r->volumes);
+	if (err)
 		hearth_job_fail(r->job, HEARTH_EXIT_PARTIAL,
 				"%s: the disk did not take all data: %s", r->destination,
-				strerror(errno));
+				strerror(-err));
 	pthread_mutex_lock(&r->lock);
 	r->is_done = true;
 	pthread_mutex_unlock(&r->lock);
@@ -401,6 +403,7 @@ static void receiver_exit(struct hearth_receiver *r)
 	hearth_close(&r->root_fd);
 	hearth_close(&r->link_fd);
 	hearth_close(&r->backup_fd);
+	hearth_volumes_exit(&r->volumes);
 	hearth_seen_exit(&r->seen);
 	hearth_links_exit(r);
 	free(r->rename_to);

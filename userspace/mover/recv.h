@@ -32,6 +32,7 @@
 #include "table.h"
 #include "transport.h"
 #include "verify.h"
+#include "volumes.h"
 
 #define HEARTH_MAX_PARTS 4096
 
@@ -87,6 +88,7 @@ struct hearth_receiver {
 	char *rename_to; /* the one file's own name there, or NULL */
 	int link_fd; /* --link-dest, or -1 */
 	int backup_fd; /* --backup-dir, or -1 */
+	struct hearth_volumes volumes; /* --fsync=end */
 	bool is_eager;
 	bool is_dry; /* --dry-run */
 	bool is_root_virtual; /* dry run: there is no destination yet */
@@ -147,7 +149,9 @@ void hearth_receiver_keep_source(struct hearth_receiver *r, const struct hearth_
 const char *hearth_receiver_name(const struct hearth_receiver *r, const struct hearth_batch *b,
 				 const struct hearth_entry *e);
 
-/* destination.c; all return 0 or -errno, and -EPROTO if the sender may not say this. */
+/* destination.c; what can fail returns 0 or -errno, and -EPROTO if the sender may not say this. */
+void hearth_plan_file_system(struct hearth_receiver *r, int dir_fd, const char *name,
+			     const struct stat *st);
 int hearth_plan_destination(struct hearth_receiver *r, bool is_single);
 int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
 		     const struct hearth_entry *e);

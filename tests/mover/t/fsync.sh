@@ -19,6 +19,21 @@ for how in none file end; do
 	file) [ "$files" -ge 6 ] || fail "file: only $files fsync" ;;
 	esac
 done
+# A file system that is mounted in the destination is synced as well; the one of the source is not.
+mkdir -p mounted/sub more/sub
+cp src/big more/sub
+if mount -t tmpfs none mounted/sub 2> /dev/null; then
+	strace -f -y -o trace -e trace=syncfs "$HEARTHCP" -a more/ mounted > out 2> err || fail "$(cat err)"
+	cmp src/big mounted/sub/big
+	for at in mounted mounted/sub; do
+		[ "$(grep -c " syncfs([0-9]*<$PWD/$at>)  *= 0" trace)" = 1 ] || fail "$at is not synced once: $(cat trace)"
+	done
+	mkdir both
+	cp -a more/sub both
+	mount -t tmpfs none both/sub
+	strace -f -y -o trace -e trace=syncfs "$HEARTHCP" -a both/ one > out 2> err || fail "$(cat err)"
+	[ "$(grep -c ' syncfs(' trace)" = 1 ] || fail "not one file system: $(cat trace)"
+fi
 # Without the option it is once at the end, after the last file has its name.
 strace -f -o trace -e trace=syncfs,renameat "$HEARTHCP" -a src/ default > out 2> err || fail "$(cat err)"
 grep ' renameat(\| syncfs(' trace | grep -v journal > order
