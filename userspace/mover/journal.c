@@ -225,7 +225,9 @@ int hearth_journal_open(struct hearth_journal *j, int dir_fd, const char *name,
 	j->fd = hearth_open_beneath(dir_fd, name, O_RDWR | O_APPEND, 0);
 	if (j->fd < 0)
 		return j->fd;
-	if (fstat(j->fd, &st) || !S_ISREG(st.st_mode) || st.st_size > MAX_JOURNAL_BYTES) {
+	/* In a directory that others may write to, it could be anybody's word. */
+	if (fstat(j->fd, &st) || !S_ISREG(st.st_mode) || st.st_size > MAX_JOURNAL_BYTES ||
+	    st.st_uid != geteuid() || st.st_mode & 022) {
 		hearth_journal_close(j);
 		return -ESTALE;
 	}

@@ -58,8 +58,8 @@ int hearth_journal_create(struct hearth_journal *j, int dir_fd, const char *name
 
 /*
  * Opens a journal and adds the ranges it knows of to @ret. -ENOENT: there is none; -ESTALE: it
- * belongs to another file; -EUCLEAN: after another boot, or with a torn end, so the data has to be
- * synced and the journal started over with what was found.
+ * belongs to another file or user, or others may write to it; -EUCLEAN: after another boot, or with
+ * a torn end, so the data has to be synced and the journal started over with what was found.
  */
 int hearth_journal_open(struct hearth_journal *j, int dir_fd, const char *name,
 			const struct hearth_journal_identity *id, struct hearth_remains *ret);

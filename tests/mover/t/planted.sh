@@ -15,3 +15,18 @@ expect 23 hcp -r src/ dst
 [ "$(cat outside/precious)" = precious ] || fail "a symlink was followed"
 [ "$(ls outside)" = precious ] || fail "a symlink to a directory was followed"
 [ ! -L dst/g ] && cmp src/g dst/g && cmp src/big dst/big
+# What a journal says that is not ours, or that others may write to, is not believed.
+[ "$(id -u)" = 0 ] || exit 0
+random_file large 100000000
+for how in "chown 1" "chmod g+w"; do
+	"$HEARTHCP" -t --block-size=64K --bwlimit=20M large dst/ &
+	client=$!
+	until_true journal_has dst/.large.hearth-journal 2400
+	kill -9 $client
+	wait $client || true
+	$how dst/.large.hearth-journal
+	expect 0 "$HEARTHCP" -t --json large dst/
+	[ "$(summary bytes_resumed)" = 0 ] || fail "$how: believed what it says of $(summary bytes_resumed) bytes"
+	cmp large dst/large
+	rm dst/large
+done
