@@ -21,12 +21,12 @@ inode_of() {
 is_other_inode() {
 	[ "$(inode_of "$1")" != "$2" ]
 }
-# Stops when a thousand blocks are stored and none is under the eyes of fsync.
+# Stops when two hundred blocks are stored and none is synced.
 start() { # destination, options
 	mkdir "$1"
-	"$HEARTHCP" -t --fsync=none --block-size=64K big "$1/" &
+	"$HEARTHCP" -t --fsync=none --bwlimit=20M --block-size=64K big "$1/" &
 	client=$!
-	until_true journal_has "$1/.big.hearth-journal" 24000
+	until_true journal_has "$1/.big.hearth-journal" 4800
 	kill -9 $client
 	wait $client || true
 	stored=$(($(stat -c %s "$1/.big.hearth-journal") / 24 - 10))

@@ -19,7 +19,7 @@ expect 23 hcp -r src/ dst
 [ "$(id -u)" = 0 ] || exit 0
 random_file large 100000000
 for how in "chown 1" "chmod g+w"; do
-	"$HEARTHCP" -t --block-size=64K --bwlimit=20M large dst/ &
+	"$HEARTHCP" -t --block-size=64K --bwlimit=5M large dst/ &
 	client=$!
 	until_true journal_has dst/.large.hearth-journal 2400
 	kill -9 $client

@@ -60,7 +60,7 @@ blocks() {
 # in_the_middle OPTIONS: a copy that goes on for as long as it is looked at, in $client and $server.
 in_the_middle() {
 	rm -f copied .copied.*
-	"$hearthcp" "${far[@]}" --stages=split --bwlimit=1M "$@" source "10.9.0.1:$PWD/copied" 2>said &
+	"$hearthcp" "${far[@]}" --stages=split --block-size=64K --bwlimit=200K "$@" source "10.9.0.1:$PWD/copied" 2>said &
 	client=$!
 	wait_for 100 test -s .copied.hearth-journal || fail "no copy: $(<said)"
 	server=$(pgrep -P "$client" -x hearthd) || fail "no hearthd: $(ps -ef --forest)"
@@ -102,18 +102,18 @@ done
 complete --numa=off
 
 # Huge pages that were set aside on the node.
-echo 48 >"$huge/nr_hugepages"
+echo 64 >"$huge/nr_hugepages"
 defer sh -c "echo 0 >$huge/nr_hugepages"
-equal 'huge pages' "$(<"$huge/nr_hugepages")" 48
+equal 'huge pages' "$(<"$huge/nr_hugepages")" 64
 in_the_middle --numa=show --memory=32M
 says 'the sender has .*; blocks in huge pages'
 says 'the receiver has .*; blocks in huge pages'
 for pid in "$client" "$server"; do
 	blocks "$pid" 1 huge || fail "not in huge pages: $(grep 'prefer\|huge' "/proc/$pid/numa_maps")"
 done
-[ "$(<"$huge/free_hugepages")" -lt 48 ] || fail 'no huge page is in use'
+[ "$(<"$huge/free_hugepages")" -lt 64 ] || fail 'no huge page is in use'
 complete --numa=show --memory=32M
-equal 'free huge pages afterwards' "$(<"$huge/free_hugepages")" 48
+equal 'free huge pages afterwards' "$(<"$huge/free_hugepages")" 64
 
 # Within one host the blocks are one end's for both, near nothing, and all of it still works.
 "$hearthcp" --stages=split --numa=1 source local 2>said
