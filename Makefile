@@ -74,16 +74,22 @@ check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstore
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
-bench-copy: $(filter userspace,$(userspace)) ## the mover and its peers between two network namespaces (root), to build/bench/copy.json
+bench-copy: ## the mover and its peers between two network namespaces (root), to build/bench/copy.json
+	@tests/deps build bench
+	@$(MAKE) -C userspace all
 	@tests/bench/copy
 
-bench-lun: ## Hearth and its peers in a guest, timed and counted (MATRIX=quick), to build/bench/lun.json
-	@tests/deps build check
+bench-lun: ## Hearth and its peers in a guest, timed and counted (MATRIX=quick|full), or on this host (HOST=1 DISK=), to build/bench/lun.json
+	@tests/deps build check bench
 	@KERNEL=$(GUEST_KERNEL) tests/bench/lun
 
 bench-uml: ## Hearth and its peers at native speed under User Mode Linux, to build/bench/uml.json
 	@tests/deps build uml
 	@tests/bench/uml
+
+bench-report: ## every plot and table of the results there are, in one page: build/bench/report.html
+	@tests/deps bench
+	@tests/bench/report
 
 vm: ## a shell in a guest (TOPOLOGY=2n, KERNEL=6.1)
 	@tests/deps build check
@@ -117,5 +123,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
-	bench-cache bench-copy bench-lun bench-uml vm lint \
+	bench-cache bench-copy bench-lun bench-report bench-uml vm lint \
 	install uninstall deb check-deb clean

@@ -2,19 +2,21 @@
 /*
  * Load a disk and say how fast it was; or fill it with known data; or check that the data is there.
  *
- *   load fill|verify|read|write|mix DISK [KEY=VALUE]...
+ *   load fill|verify|read|write|mix DISK[,DISK]... [KEY=VALUE]...
+ *
+ * Several disks are several initiators' views of one LUN.
  *
  *   size=4k      bytes of a request
  *   span=128m    how much of the disk, from its start; requests are aligned to their size
  *   count=N      requests of all threads together (default: span / size)
  *   first=0      leave out that many requests of the order first
  *   depth=1      requests in flight of each thread
- *   threads=1    each with its own part of the requests
+ *   threads=1    of each disk, each with its own part of the requests
  *   skew=0       begin each request that many bytes behind its place
  *   order=seq    or "random": the same permutation in every run of the same seed
  *   seed=1       of the permutation
  *   mark=0       1: tell the emulator's counter when the requests begin and end
- *   cpu=N        first CPU: thread i runs on CPU N + i (default: anywhere)
+ *   cpu=N        first CPU: thread i runs on CPU N + i, round and round (default: anywhere)
  *
  * Every page says on which byte of the disk it belongs, so any pass of writes
  * leaves what "fill" left. "verify" reads all of the span and fails on the first
@@ -43,7 +45,8 @@
 
 #define PAGE_BYTES 4096
 #define DEPTH_MAX 256
-#define THREADS_MAX 64
+#define THREADS_MAX 64 /* of all disks together */
+#define DISKS_MAX 16
 
 enum op { OP_FILL,
 	  OP_VERIFY,
@@ -56,15 +59,21 @@ static const char *const op_names[NR_OPS] = { "fill", "verify", "read", "write",
 
 static struct {
 	enum op op;
-	const char *disk;
+	unsigned int nr_disks;
 	uint64_t size, span, count, first, depth, threads, seed, mark, skew;
 	int64_t cpu;
 	bool is_random;
 } job = { .size = 4096, .span = 128 << 20, .depth = 1, .threads = 1, .seed = 1, .cpu = -1 };
 
+static struct disk {
+	const char *name;
+	int fd;
+} disks[DISKS_MAX];
+
 struct worker {
 	pthread_t thread;
 	unsigned int number;
+	const struct disk *disk;
 	uint64_t first, end; /* of the requests */
 	aio_context_t context;
 	struct iocb iocbs[DEPTH_MAX];
@@ -72,7 +81,6 @@ struct worker {
 	uint64_t begin_ns[DEPTH_MAX];
 };
 
-static int disk_fd;
 static uint32_t *latencies_us;
 static uint64_t nr_slots; /* places in the span, each of one request */
 static uint64_t *slots;
@@ -132,13 +140,13 @@ static void stamp(uint8_t *buffer, uint64_t offset)
 		*(uint64_t *)(buffer + i) = word_at(offset + i);
 }
 
-static void check(const uint64_t *words, uint64_t offset)
+static void check(const char *disk, const uint64_t *words, uint64_t offset)
 {
 	uint64_t i;
 
 	for (i = 0; i < job.size; i += sizeof(*words)) {
 		if (words[i / sizeof(*words)] != word_at(offset + i))
-			die("%s: byte %" PRIu64 ": wrong data", job.disk, offset + i);
+			die("%s: byte %" PRIu64 ": wrong data", disk, offset + i);
 	}
 }
 
@@ -182,7 +190,7 @@ static void submit(struct worker *w, unsigned int tag, uint64_t number)
 	*iocb = (struct iocb){
 		.aio_data = tag | number << 16,
 		.aio_lio_opcode = is_write(number) ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD,
-		.aio_fildes = disk_fd,
+		.aio_fildes = w->disk->fd,
 		.aio_buf = (uint64_t)(uintptr_t)w->buffers[tag],
 		.aio_nbytes = job.size,
 		.aio_offset = offset,
@@ -191,7 +199,7 @@ static void submit(struct worker *w, unsigned int tag, uint64_t number)
 		stamp(w->buffers[tag], offset);
 	w->begin_ns[tag] = now_ns();
 	if (syscall(SYS_io_submit, w->context, 1L, &iocb) != 1)
-		die("%s: request refused: %s", job.disk, strerror(errno));
+		die("%s: request refused: %s", w->disk->name, strerror(errno));
 }
 
 static unsigned int complete(struct worker *w, const struct io_event *event)
@@ -200,11 +208,11 @@ static unsigned int complete(struct worker *w, const struct io_event *event)
 	uint64_t number = event->data >> 16;
 
 	if (event->res != (int64_t)job.size)
-		die("%s: byte %" PRIu64 ": %s", job.disk, offset_of(number),
+		die("%s: byte %" PRIu64 ": %s", w->disk->name, offset_of(number),
 		    event->res < 0 ? strerror(-event->res) : "short transfer");
 	latencies_us[number] = (now_ns() - w->begin_ns[tag]) / 1000;
 	if (job.op == OP_VERIFY)
-		check((const uint64_t *)w->buffers[tag], offset_of(number));
+		check(w->disk->name, (const uint64_t *)w->buffers[tag], offset_of(number));
 	return tag;
 }
 
@@ -221,7 +229,7 @@ static void run(struct worker *w)
 	while (left) {
 		n = syscall(SYS_io_getevents, w->context, 1L, (long)job.depth, events, NULL);
 		if (n < 1)
-			die("%s: %s", job.disk, strerror(errno));
+			die("%s: %s", w->disk->name, strerror(errno));
 		for (i = 0; i < n; i++) {
 			unsigned int tag = complete(w, &events[i]);
 
@@ -239,7 +247,7 @@ static void pin(unsigned int number)
 	if (job.cpu < 0)
 		return;
 	CPU_ZERO(&set);
-	CPU_SET(job.cpu + number, &set);
+	CPU_SET((job.cpu + number) % sysconf(_SC_NPROCESSORS_ONLN), &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		die("cpu=%" PRId64 ": %s", job.cpu, strerror(errno));
 }
@@ -283,17 +291,29 @@ static void report(uint64_t ns)
 	       latencies_us[job.count - 1 - job.count / 1000]);
 }
 
+static void open_disks(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < job.nr_disks; i++) {
+		disks[i].fd = open(disks[i].name, O_RDWR | O_DIRECT);
+		if (disks[i].fd < 0)
+			die("%s: %s", disks[i].name, strerror(errno));
+	}
+}
+
 static void run_all(void)
 {
 	static struct worker workers[THREADS_MAX];
+	unsigned int i, nr_workers = job.threads * job.nr_disks;
 	uint64_t begin_ns, end_ns;
-	unsigned int i;
 
-	pthread_barrier_init(&ready, NULL, job.threads + 1);
-	for (i = 0; i < job.threads; i++) {
+	pthread_barrier_init(&ready, NULL, nr_workers + 1);
+	for (i = 0; i < nr_workers; i++) {
 		workers[i].number = i;
-		workers[i].first = job.count * i / job.threads;
-		workers[i].end = job.count * (i + 1) / job.threads;
+		workers[i].disk = &disks[i / job.threads];
+		workers[i].first = job.count * i / nr_workers;
+		workers[i].end = job.count * (i + 1) / nr_workers;
 		if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]))
 			die("cannot make a thread");
 	}
@@ -306,7 +326,7 @@ static void run_all(void)
 	if (job.mark)
 		mark(MARK_END);
 	end_ns = now_ns();
-	for (i = 0; i < job.threads; i++)
+	for (i = 0; i < nr_workers; i++)
 		pthread_join(workers[i].thread, NULL);
 	if (job.op > OP_VERIFY)
 		report(end_ns - begin_ns);
@@ -364,6 +384,17 @@ static void parse_argument(const char *argument)
 	die("%s: no such setting; the head of load.c has all", argument);
 }
 
+static void parse_disks(char *names)
+{
+	char *name;
+
+	for (name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+		if (job.nr_disks == DISKS_MAX)
+			die("%s: more than %d disks", name, DISKS_MAX);
+		disks[job.nr_disks++].name = name;
+	}
+}
+
 static void parse(int argc, char **argv)
 {
 	int i;
@@ -374,13 +405,17 @@ static void parse(int argc, char **argv)
 		job.op++;
 	if (job.op == NR_OPS)
 		die("%s: give fill, verify, read, write or mix", argv[1]);
-	job.disk = argv[2];
+	parse_disks(argv[2]);
 	for (i = 3; i < argc; i++)
 		parse_argument(argv[i]);
 	if (!job.size || job.size % PAGE_BYTES || job.span < job.size)
 		die("size: a multiple of %d, and no more than span", PAGE_BYTES);
-	if (!job.depth || job.depth > DEPTH_MAX || !job.threads || job.threads > THREADS_MAX)
-		die("depth: from 1 to %d; threads: from 1 to %d", DEPTH_MAX, THREADS_MAX);
+	if (!job.nr_disks)
+		die("give a disk");
+	if (!job.depth || job.depth > DEPTH_MAX)
+		die("depth: from 1 to %d", DEPTH_MAX);
+	if (!job.threads || job.threads > THREADS_MAX / job.nr_disks)
+		die("threads: from 1 to %u", THREADS_MAX / job.nr_disks);
 	if (job.skew % 512 || job.skew >= PAGE_BYTES || job.span < job.size + job.skew)
 		die("skew: a multiple of 512, less than %d; size and skew within span", PAGE_BYTES);
 	nr_slots = (job.span - job.skew) / job.size;
@@ -391,9 +426,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	parse(argc, argv);
-	disk_fd = open(job.disk, O_RDWR | O_DIRECT);
-	if (disk_fd < 0)
-		die("%s: %s", job.disk, strerror(errno));
+	open_disks();
 	latencies_us = calloc(job.count, sizeof(*latencies_us));
 	if (!latencies_us)
 		die("count=%" PRIu64 ": no memory", job.count);

@@ -5,11 +5,18 @@ import glob
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
+import sys
+import time
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build", "bench"))
+
+# The environment's part of a command.
+SETTINGS = ("MATRIX", "TOPOLOGY", "KERNEL", "FABRICS", "SUBJECTS", "CASES", "INITIATORS", "THREADS", "RUNS", "ROUNDS", "CPU",
+            "HOST", "DISK")
 
 # A pair of runs says nothing if the peer was this far from its median.
 SPREAD_MAX = 1.5
@@ -33,11 +40,35 @@ def llc_bytes():
     return max(sizes[1:] or sizes) << 10
 
 
-def machine(**more):
-    """What the figures were measured on."""
+def versions(packages):
+    """{package: version} of those that are installed."""
+    query = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev} ${Version}\n", *packages],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    lines = (line.split() for line in query.stdout.splitlines())
+    return {fields[0]: fields[2] for fields in lines if len(fields) == 3 and fields[1] == "ii"}
+
+
+def revision():
+    """Which Hearth this is, if the tree says so."""
+    git = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True, check=False)
+    return git.stdout.strip() or "unknown"
+
+
+def command():
+    """The command of this run, with the settings that it was given."""
+    given = [f"{name}={shlex.quote(os.environ[name])}" for name in SETTINGS if os.environ.get(name)]
+    program = os.path.relpath(os.path.abspath(sys.argv[0]), TOP)
+    return " ".join(given + [program] + [shlex.quote(word) for word in sys.argv[1:]])
+
+
+def machine(packages=(), **more):
+    """What the figures were measured on, and how."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"cpu": cpu_model(), "cpus": os.cpu_count(), "memory_bytes": memory, "kernel": platform.release(),
-            "arch": platform.machine(), "llc_bytes": llc_bytes(), "load": round(os.getloadavg()[0], 1), **more}
+            "arch": platform.machine(), "llc_bytes": llc_bytes(), "load": round(os.getloadavg()[0], 1),
+            "date": time.strftime("%Y-%m-%d", time.gmtime()), "hearth": revision(), "command": command(),
+            "versions": versions(packages), **more}
 
 
 def result(case, subject, metric, unit, runs):
@@ -53,11 +84,11 @@ def paired_ratios(subject, peer):
             if r in peer and 1 / SPREAD_MAX < peer[r] / middle < SPREAD_MAX]
 
 
-def write(suite, results, **more):
-    """Write build/bench/SUITE.json; returns its path."""
+def write(suite, results, packages=(), **more):
+    """Write build/bench/SUITE.json, with the versions of the packages that took part; returns its path."""
     os.makedirs(BUILD, exist_ok=True)
     path = os.path.join(BUILD, suite + ".json")
     with open(path, "w", encoding="ascii") as out:
-        json.dump({"suite": suite, "machine": machine(**more), "results": results}, out, indent=1)
+        json.dump({"suite": suite, "machine": machine(packages, **more), "results": results}, out, indent=1)
         out.write("\n")
     return path
