@@ -291,12 +291,12 @@ void hearth_job_note(struct hearth_job *job, enum hearth_severity severity, cons
 struct hearth_stream;
 struct hearth_pool;
 
-/* How more streams come while a job runs: one of the ends connects them, the other takes them in. */
+/* How more streams come while a job runs: one end connects them, the other takes them in. */
 struct hearth_supply {
 	/* Connects one more, within seconds. 0 or -errno. */
 	int (*dial)(void *ctx, uint32_t number, struct hearth_stream **ret);
 
-	/* Or: hands those that come to @take until @wake_fd can be read; what it refuses is freed. */
+	/* Or: hands those that come to @take, until @wake_fd can be read; frees what it refuses. */
 	void (*attend)(void *ctx, int wake_fd,
 		       bool (*take)(void *arg, uint32_t number, struct hearth_stream *s),
 		       void *arg);

@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 		streams[i] = hearth_tcp_stream(fd, fd, ticket.session);
 	}
 	hearth_job_init(&job, &h.opt);
-	CHECK(hearth_send(&job, &(struct hearth_wires){ &c, streams, 2, NULL, NULL }, &argv[0], 1) ==
+	CHECK(hearth_send(&job, &(struct hearth_wires){ &c, streams, 2, NULL, NULL }, argv, 1) ==
 	      HEARTH_EXIT_OK);
 	hearth_job_exit(&job);
 	for (int i = 0; i < 2; i++)

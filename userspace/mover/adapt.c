@@ -102,9 +102,9 @@ bool hearth_adapt_pool(struct hearth_adapt_pool *p, const struct hearth_sample *
 		return false;
 	if (product > p->product / 4 || !p->large_ns)
 		p->large_ns = s->now_ns;
-	if (product > p->product)
+	if (product > p->product) {
 		p->product = product;
-	else if (s->now_ns - p->large_ns > SHRINK_NS) {
+	} else if (s->now_ns - p->large_ns > SHRINK_NS) {
 		p->product /= 2;
 		p->large_ns = s->now_ns;
 	}

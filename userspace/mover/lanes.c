@@ -238,9 +238,10 @@ bool hearth_lanes_start(struct hearth_lanes *l,
 		is_ok = add_locked(l, i, w->streams[i], false);
 	if (is_ok && hearth_lanes_can_replace(l)) {
 		if (w->supply->dial)
-			is_ok = l->has_dialer = !pthread_create(&l->dialer, NULL, dial, l);
+			l->has_dialer = !pthread_create(&l->dialer, NULL, dial, l);
 		else
-			is_ok = l->has_doorman = !pthread_create(&l->doorman, NULL, attend, l);
+			l->has_doorman = !pthread_create(&l->doorman, NULL, attend, l);
+		is_ok = l->has_dialer || l->has_doorman;
 	}
 	pthread_mutex_unlock(&l->lock);
 	return is_ok;

@@ -331,7 +331,8 @@ static void print_path(const struct hearth_path *path)
 
 	if (!path->streams)
 		return;
-	fprintf(stderr, "%u data connections (%u at most, %u lost), up to %s under way, %.1f ms a round trip\n",
+	fprintf(stderr,
+		"%u data connections (%u at most, %u lost), up to %s under way, %.1f ms a round trip\n",
 		path->streams, path->streams_most, path->streams_lost,
 		hearth_format_size(pool, sizeof(pool), path->pool_bytes),
 		(double)path->rtt_us / 1000);

@@ -87,7 +87,7 @@ struct hearth_ticket {
 	uint8_t key[HEARTH_KEY_BYTES];
 	enum hearth_seal_mode seal;
 	const char *congestion; /* as struct hearth_options has it */
-	uint32_t patience_s; /* with who is joined; 0: the other side may only just have been started */
+	uint32_t patience_s; /* with the other side; 0: it may only just have been started */
 };
 
 /* A new session with a new key. 0 or -errno. */

@@ -25,7 +25,7 @@ struct hearth_steer {
 	uint64_t tick_ns; /* when it looked last */
 	uint64_t awake_ns; /* since when it looks without a pause */
 	uint64_t short_ns; /* since when there are fewer streams than wanted; 0: there are not */
-	uint64_t peer_buffer; /* the most of a stream's that the receiver's kernel has; 0: unknown */
+	uint64_t peer_buffer; /* the most that the receiver's kernel buffers; 0: unknown */
 	uint64_t peer_window; /* the largest seen */
 	uint32_t asked; /* how many streams the receiver was asked for */
 	struct hearth_adapt_pool pool;
@@ -45,7 +45,7 @@ uint32_t hearth_steer_first(const struct hearth_sender *s);
  */
 bool hearth_steer_is_silent(struct hearth_steer *st, uint32_t number);
 
-/* The most that the kernel buffers for a stream, the third number of tcp_rmem or tcp_wmem; 0: unknown. */
+/* The most that the kernel buffers for a stream, as tcp_rmem or tcp_wmem says; 0: unknown. */
 uint64_t hearth_steer_buffer(const char *path);
 
 /* What is to be told of the path. */
