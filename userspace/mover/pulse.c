@@ -17,6 +17,7 @@ static int flush_locked(struct hearth_pulse *p)
 			     : 0;
 
 	p->nr_acks = 0;
+	p->bytes = 0;
 	return ret;
 }
 
@@ -69,6 +70,7 @@ int hearth_pulse_start(struct hearth_pulse *p, struct hearth_control *control)
 
 	memset(p, 0, sizeof(*p));
 	p->control = control;
+	p->flush_bytes = UINT64_MAX;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -88,7 +90,7 @@ void hearth_pulse_stop(struct hearth_pulse *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
-int hearth_pulse_ack(struct hearth_pulse *p, uint64_t seq)
+int hearth_pulse_ack(struct hearth_pulse *p, uint64_t seq, uint64_t bytes)
 {
 	int ret = 0;
 
@@ -96,7 +98,8 @@ int hearth_pulse_ack(struct hearth_pulse *p, uint64_t seq)
 	p->acks[p->nr_acks++] = seq;
 	if (p->nr_acks == 1)
 		pthread_cond_signal(&p->changed);
-	if (p->nr_acks >= ACKS_AT_ONCE)
+	p->bytes += bytes;
+	if (p->nr_acks >= ACKS_AT_ONCE || p->bytes >= p->flush_bytes)
 		ret = flush_locked(p);
 	pthread_mutex_unlock(&p->lock);
 	return ret;

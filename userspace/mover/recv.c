@@ -17,6 +17,9 @@
 #include "recv.h"
 #include "steer.h"
 
+/* Of what may be under way, how much is acknowledged at once. */
+#define ACKED_PARTS 8
+
 static void cancel(void *arg)
 {
 	struct hearth_receiver *r = arg;
@@ -439,6 +442,8 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 	if (hearth_pulse_start(&r->pulse, wires->control)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "no thread could be started");
 	} else {
+		/* The sender must hear of what is stored long before it may send no more. */
+		r->pulse.flush_bytes = hearth_pool_start_bytes(job->opt.memory_bytes) / ACKED_PARTS;
 		r->engine.lanes.on_quiet = be_quiet;
 		hearth_engine_attach(job, wires->control, cancel, r);
 		run(r);

@@ -10,6 +10,7 @@
 #include "send.h"
 
 #define TICK_MS 100
+#define LEAST_BLOCKS 4
 #define MS 1000000ull
 
 /* A tick that comes this late says that the process, or the machine, slept. */
@@ -49,6 +50,15 @@ static void measure(struct hearth_steer *st, struct hearth_sample *ret,
 	pthread_mutex_unlock(&s->flight.lock);
 }
 
+/* Some blocks always may, however large they are. */
+static void set_window(struct hearth_steer *st)
+{
+	uint64_t least = (uint64_t)LEAST_BLOCKS * st->sender->job->opt.block_bytes;
+
+	hearth_flight_set_window(&st->sender->flight,
+				 st->pool.bytes > least ? st->pool.bytes : least);
+}
+
 static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample)
 {
 	struct hearth_sender *s = st->sender;
@@ -58,7 +68,7 @@ static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sam
 	/* Without memory for it, it stays as it is. */
 	if (hearth_pool_resize(s->pool, st->pool.bytes))
 		return;
-	hearth_flight_set_window(&s->flight, st->pool.bytes);
+	set_window(st);
 	if (st->pool.bytes > s->job->path.pool_bytes)
 		s->job->path.pool_bytes = st->pool.bytes;
 	hearth_control_send_u64(s->wires->control, HEARTH_FRAME_WINDOW, st->pool.bytes);
@@ -180,7 +190,7 @@ int hearth_steer_start(struct hearth_steer *st, struct hearth_sender *s)
 	s->job->path.pool_bytes = st->pool.bytes;
 	s->job->path.streams = first;
 	s->job->path.streams_most = first;
-	hearth_flight_set_window(&s->flight, st->pool.bytes);
+	set_window(st);
 	st->is_running = !pthread_create(&st->thread, NULL, run, st);
 	return st->is_running ? 0 : -EAGAIN;
 }

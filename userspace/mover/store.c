@@ -176,5 +176,5 @@ int hearth_store_block(struct hearth_receiver *r, struct hearth_block *b)
 		data += payload;
 		r->job->count.bytes_stored += b->segs[i].len;
 	}
-	return ret ? ret : hearth_pulse_ack(&r->pulse, seq);
+	return ret ? ret : hearth_pulse_ack(&r->pulse, seq, b->len);
 }
