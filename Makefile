@@ -87,6 +87,11 @@ bench-uml: ## Hearth and its peers at native speed under User Mode Linux, to bui
 	@tests/deps build uml
 	@tests/bench/uml
 
+bench-wan: ## the mover and its peers on long and lossy paths, in a guest with netem, to build/bench/wan.json
+	@tests/deps build check bench
+	@$(MAKE) -C userspace all
+	@KERNEL=$(GUEST_KERNEL) tests/bench/wan
+
 bench-report: ## every plot and table of the results there are, in one page: build/bench/report.html
 	@tests/deps bench
 	@tests/bench/report
@@ -123,5 +128,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
-	bench-cache bench-copy bench-lun bench-report bench-uml vm lint \
+	bench-cache bench-copy bench-lun bench-report bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
