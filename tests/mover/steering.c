@@ -232,6 +232,25 @@ static void a_flow_that_comes_and_goes_is_made_up_for(void **state)
 	}
 }
 
+/* Slow start: for some seconds each second brings more, whatever one does. */
+static void a_rate_that_rises_by_itself_misleads_for_a_while_only(void **state)
+{
+	struct hearth_adapt_streams a;
+	struct path p = long_path();
+
+	(void)state;
+	p.per_stream = 130e6;
+	p.capacity = 1e6;
+	hearth_adapt_streams_init(&a, 4, 32);
+	for (; p.capacity < 125e6; p.capacity *= 1.05) {
+		flow(&p, a.wanted);
+		hearth_adapt_streams(&a, &p.sample);
+	}
+	assert_true(a.wanted > 4);
+	run_streams(&a, &p, 120);
+	assert_true(is_mostly(&a, &p, 1));
+}
+
 static void nothing_is_judged_before_the_streams_are_there(void **state)
 {
 	struct hearth_adapt_streams a;
@@ -355,6 +374,7 @@ int main(void)
 		cmocka_unit_test(the_fewest_streams_that_do_are_found),
 		cmocka_unit_test(near_and_slow_sources_need_no_more_streams),
 		cmocka_unit_test(a_flow_that_comes_and_goes_is_made_up_for),
+		cmocka_unit_test(a_rate_that_rises_by_itself_misleads_for_a_while_only),
 		cmocka_unit_test(nothing_is_judged_before_the_streams_are_there),
 		cmocka_unit_test(a_pool_grows_and_shrinks_while_blocks_are_out),
 		cmocka_unit_test(what_a_lost_stream_had_is_taken_back),

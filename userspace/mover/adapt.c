@@ -169,10 +169,21 @@ static void try_fewer(struct hearth_adapt_streams *a, const struct hearth_sample
 	narrow(a, s);
 }
 
+/*
+ * While a path is new its rate rises by itself, and more streams seem to be the reason: what seemed
+ * too few is tried once more, from the second attempt in vain until they have become rare.
+ */
+static void doubt(struct hearth_adapt_streams *a)
+{
+	if (a->rest > FIRST_REST && a->rest < MOST_REST)
+		a->few /= 4;
+	a->rest = (uint32_t)lesser(2 * a->rest, MOST_REST);
+}
+
 static void judge_more(struct hearth_adapt_streams *a, const struct hearth_sample *s, double rate)
 {
 	if (a->best >= AS_GOOD * rate) {
-		a->rest = (uint32_t)lesser(2 * a->rest, MOST_REST);
+		doubt(a);
 		narrow(a, s);
 		return;
 	}
@@ -210,7 +221,7 @@ static void hold(struct hearth_adapt_streams *a, const struct hearth_sample *s, 
 	} else if (is_slow && a->wanted < a->most) {
 		try_more(a, s, rate);
 	} else {
-		a->rest = (uint32_t)lesser(2 * a->rest, MOST_REST);
+		doubt(a);
 		try_fewer(a, s, rate);
 	}
 }

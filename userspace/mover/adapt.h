@@ -11,8 +11,9 @@
  * Streams: on a path shorter than a millisecond it is the CPUs that count, and
  * their number stays. On a longer one twice as many are tried, as long as that
  * brings more than 5 %, and then fewer, as long as that costs no more; the number
- * so found is held. When the rate changes by itself, it is looked for anew.
- * Attempts that brought nothing become rarer.
+ * so found is held. When the rate changes by itself, it is looked for anew, and what
+ * seemed too few while the path was new is tried once more. Attempts that brought
+ * nothing become rarer.
  */
 #ifndef HEARTH_ADAPT_H
 #define HEARTH_ADAPT_H
