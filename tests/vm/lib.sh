@@ -78,13 +78,13 @@ leaks() {
 }
 
 at_exit() {
-	local verdict=$? i left
+	local verdict=$? i left indices=("${!undo[@]}")
 	set +e
 	trap - EXIT
 	cd /
-	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
-		eval "${undo[$i]:-:}" || {
-			echo "cannot undo: ${undo[$i]}"
+	for ((i = ${#indices[@]} - 1; i >= 0; i--)); do
+		eval "${undo[${indices[i]}]}" || {
+			echo "cannot undo: ${undo[${indices[i]}]}"
 			verdict=1
 		}
 	done
