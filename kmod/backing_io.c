@@ -193,10 +193,22 @@ static void submit_pattern(struct hearth_request *req)
 		submit_bio(bio);
 }
 
+static void submit_punch(struct hearth_request *req)
+{
+	if (bdev_write_zeroes_sectors(req->hdev->disk.bdev))
+		submit_dataless(req, REQ_OP_WRITE_ZEROES);
+	else
+		req->status = BLK_STS_NOTSUPP;
+}
+
 static void submit_write_same(struct hearth_request *req)
 {
 	struct block_device *bdev = req->hdev->disk.bdev;
 
+	if (req->punch) {
+		submit_punch(req);
+		return;
+	}
 	make_pattern(req);
 	/* only what carries data can be asked to be durable at once */
 	req->zeroes = !req->zeroes && !req->io.fua &&

@@ -111,16 +111,22 @@ static int enable(struct hearth_dev *hdev)
 	ret = hearth_writeback_start(hdev);
 	if (ret)
 		goto out_free_cache;
-	ret = hearth_stats_add(hdev);
+	ret = hearth_cdev_add(hdev);
 	if (ret)
 		goto out_stop_writeback;
+	ret = hearth_stats_add(hdev);
+	if (ret)
+		goto out_remove_cdev;
 	ret = hearth_shrink_add(hdev);
 	if (ret)
 		goto out_remove_stats;
+	hearth_cdev_start(hdev);
 	return 0;
 
 out_remove_stats:
 	hearth_stats_remove(hdev);
+out_remove_cdev:
+	hearth_cdev_remove(hdev);
 out_stop_writeback:
 	hearth_writeback_stop(hdev);
 	hearth_writeback_free(hdev);
@@ -154,12 +160,14 @@ static void hearth_destroy_device(struct se_device *dev)
 	struct hearth_dev *hdev = to_hearth_dev(dev);
 
 	WRITE_ONCE(hdev->is_going, true);
+	hearth_cdev_stop(hdev);
 	hearth_stats_remove(hdev);
 	hearth_writeback_stop(hdev);
 	hearth_capacity_exit(hdev);
 	if (!refcount_dec_and_test(&hdev->nr_orphans))
 		wait_for_completion(&hdev->orphans_gone);
 	hearth_writeback_free(hdev);
+	hearth_cdev_remove(hdev);
 	hearth_shrink_remove(hdev);
 	hearth_cache_free(hdev->cache);
 	hdev->cache = NULL;

@@ -159,6 +159,20 @@ static bool reports_attention(const struct se_cmd *cmd)
 }
 
 /**
+ * hearth_capacity_check() - have the size taken over if the device has another
+ * @hdev: the LUN
+ *
+ * Context: Any.
+ */
+void hearth_capacity_check(struct hearth_dev *hdev)
+{
+	struct block_device *bdev = READ_ONCE(hdev->disk.bdev);
+
+	if (unlikely(bdev_nr_sectors(bdev) != READ_ONCE(hdev->nr_sectors)))
+		queue_work(system_unbound_wq, &hdev->capacity_work);
+}
+
+/**
  * hearth_capacity_intercept() - look at the size of the LUN for a command
  * @cmd: the command, about to be parsed
  *
@@ -169,11 +183,9 @@ static bool reports_attention(const struct se_cmd *cmd)
 bool hearth_capacity_intercept(struct se_cmd *cmd)
 {
 	struct hearth_dev *hdev = to_hearth_dev(cmd->se_dev);
-	struct block_device *bdev = READ_ONCE(hdev->disk.bdev);
 	bool intercept;
 
-	if (unlikely(bdev_nr_sectors(bdev) != READ_ONCE(hdev->nr_sectors)))
-		queue_work(system_unbound_wq, &hdev->capacity_work);
+	hearth_capacity_check(hdev);
 	if (likely(!READ_ONCE(hdev->has_untold)) || !reports_attention(cmd))
 		return false;
 	spin_lock(&hdev->untold_lock);
@@ -218,6 +230,7 @@ void hearth_capacity_update(struct hearth_dev *hdev)
 	if (new < old)
 		hearth_command_alone(hdev, new, old - new, NULL);
 	tell_all(hdev);
+	hearth_cdev_event(hdev);
 }
 
 static void update_capacity(struct work_struct *work)

@@ -59,6 +59,7 @@ static void init_request(struct hearth_request *req, struct hearth_dev *hdev,
 	req->waiter = NULL;
 	req->pattern = NULL;
 	req->zeroes = false;
+	req->punch = false;
 	req->unmap_next = 0;
 	req->read_next.len = 0;
 	req->prefetch.end = 0;
@@ -224,10 +225,31 @@ void hearth_command_flush(struct hearth_dev *hdev)
  */
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op)
 {
+	struct hearth_span all = { .len = hdev->cache->size_bytes };
+
+	return hearth_command_do(hdev, op, &all, 0);
+}
+
+/**
+ * hearth_command_do() - do something with a range of a LUN, and wait
+ * @hdev: the LUN
+ * @op: what; no HEARTH_OP_ALONE
+ * @span: the range, and its data if there are any
+ * @flags: HEARTH_DO_*
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or -errno.
+ */
+int hearth_command_do(struct hearth_dev *hdev, enum hearth_op op,
+		      const struct hearth_span *span, unsigned int flags)
+{
 	struct hearth_request *req = mempool_alloc(request_pool, GFP_KERNEL);
 
 	init_request(req, hdev, NULL, op);
-	req->io.span.len = hdev->cache->size_bytes;
+	req->io.span = *span;
+	req->io.order = 0;
+	req->io.fua = flags & HEARTH_DO_FUA;
+	req->punch = flags & HEARTH_DO_PUNCH;
 	return wait_for(req);
 }
 

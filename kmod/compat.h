@@ -8,6 +8,7 @@
 #define HEARTH_COMPAT_H
 
 #include <linux/blkdev.h>
+#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/shrinker.h>
@@ -144,6 +145,13 @@ static inline void *hearth_shrinker_priv(struct shrinker *shrinker)
 	return container_of(shrinker, struct hearth_shrinker, shrinker)->priv;
 }
 
+#endif
+
+/* What a class's devnode() is given became const in 6.2. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define hearth_devnode_device	const struct device
+#else
+#define hearth_devnode_device	struct device
 #endif
 
 /* The table of SCSI block commands was renamed in 6.7. */

@@ -18,9 +18,9 @@
 /* SBC-4 5.14; <scsi/scsi_proto.h> has the short form only */
 #define HEARTH_PRE_FETCH_16	0x90
 
-struct hearth_node_dir;
-
+struct hearth_chardev;
 struct hearth_dev;
+struct hearth_node_dir;
 
 /**
  * struct hearth_flusher - goes on with one node's part of writing back
@@ -97,6 +97,7 @@ struct hearth_disk_id {
  * @shrink_node: link in the list of all LUNs there
  * @sysfs: /sys/class/hearth/<name>
  * @nodes: its node<N> directories, by node id
+ * @chardev: /dev/hearth/<name>
  * @writeback: see writeback.c
  * @nr_orphans: requests that no command waits for, and one for the LUN itself
  * @orphans_gone: woken when the last of them is done
@@ -125,6 +126,7 @@ struct hearth_dev {
 	struct list_head shrink_node;
 	struct device *sysfs;
 	struct hearth_node_dir **nodes;
+	struct hearth_chardev *chardev;
 	struct hearth_writeback writeback;
 	refcount_t nr_orphans;
 	struct completion orphans_gone;
@@ -182,6 +184,7 @@ struct hearth_waiter {
  * @waiter: who waits for it, if that is no command
  * @pattern: what a WRITE SAME writes over and over, or a VERIFY has read
  * @zeroes: the device was asked to write zeroes by itself
+ * @punch: it shall, and may give the space back; nothing else will do
  * @unmap_next: the next descriptor of an UNMAP
  * @read_next: what to read after a flush, if that has a length
  * @prefetch: what is left of a PRE-FETCH, see prefetch.c
@@ -199,6 +202,7 @@ struct hearth_request {
 	struct hearth_waiter *waiter;
 	struct page *pattern;
 	bool zeroes;
+	bool punch;
 	u32 unmap_next;
 	struct hearth_span read_next;
 	struct hearth_prefetch prefetch;
@@ -244,11 +248,27 @@ static inline void hearth_orphan_get(struct hearth_dev *hdev)
 	refcount_inc(&hdev->nr_orphans);
 }
 
+/* How hearth_command_do() does it. */
+#define HEARTH_DO_FUA	BIT(0)	/* durable when it is done */
+#define HEARTH_DO_PUNCH	BIT(1)	/* a WRITE SAME that may give space back */
+
 /* capacity.c */
 void hearth_capacity_init(struct hearth_dev *hdev);
 void hearth_capacity_exit(struct hearth_dev *hdev);
 void hearth_capacity_update(struct hearth_dev *hdev);
+void hearth_capacity_check(struct hearth_dev *hdev);
 bool hearth_capacity_intercept(struct se_cmd *cmd);
+
+/* cdev.c */
+int hearth_cdev_init(void);
+void hearth_cdev_exit(void);
+int hearth_cdev_add(struct hearth_dev *hdev);
+void hearth_cdev_start(struct hearth_dev *hdev);
+void hearth_cdev_stop(struct hearth_dev *hdev);
+void hearth_cdev_remove(struct hearth_dev *hdev);
+dev_t hearth_cdev_number(const struct hearth_dev *hdev);
+void hearth_cdev_event(struct hearth_dev *hdev);
+int hearth_cdev_revoke(struct hearth_dev *hdev);
 
 /* command.c */
 void hearth_orphan_put(struct hearth_dev *hdev);
@@ -258,6 +278,8 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd);
 struct page *hearth_pattern_alloc(void);
 void hearth_command_flush(struct hearth_dev *hdev);
 int hearth_command_wait(struct hearth_dev *hdev, enum hearth_op op);
+int hearth_command_do(struct hearth_dev *hdev, enum hearth_op op,
+		      const struct hearth_span *span, unsigned int flags);
 struct hearth_request *hearth_request_alloc(struct se_cmd *cmd,
 					    enum hearth_op op);
 void hearth_request_orphan(struct hearth_request *req);

@@ -23,9 +23,12 @@ static int __init hearth_init(void)
 	ret = hearth_stats_init();
 	if (ret)
 		goto out_dispatch;
-	ret = hearth_writeback_init();
+	ret = hearth_cdev_init();
 	if (ret)
 		goto out_stats;
+	ret = hearth_writeback_init();
+	if (ret)
+		goto out_cdev;
 	ret = hearth_shrink_init();
 	if (ret)
 		goto out_writeback;
@@ -38,6 +41,8 @@ out_shrink:
 	hearth_shrink_exit();
 out_writeback:
 	hearth_writeback_exit();
+out_cdev:
+	hearth_cdev_exit();
 out_stats:
 	hearth_stats_exit();
 out_dispatch:
@@ -54,6 +59,7 @@ static void __exit hearth_exit(void)
 	hearth_backstore_exit();
 	hearth_shrink_exit();
 	hearth_writeback_exit();
+	hearth_cdev_exit();
 	hearth_stats_exit();
 	hearth_dispatch_exit();
 	hearth_command_exit();

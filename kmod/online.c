@@ -95,6 +95,13 @@ static ssize_t accept_loss_store(struct device *dev,
 }
 static DEVICE_ATTR_WO(accept_loss);
 
+static ssize_t revoke_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	return act(dev, "revoke", buf, count, hearth_cdev_revoke);
+}
+static DEVICE_ATTR_WO(revoke);
+
 static ssize_t paused_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
@@ -222,6 +229,7 @@ static struct attribute *online_attrs[] = {
 	&dev_attr_flush.attr,
 	&dev_attr_discard_dirty.attr,
 	&dev_attr_accept_loss.attr,
+	&dev_attr_revoke.attr,
 	&dev_attr_paused.attr,
 	&dev_attr_pin.attr,
 	&dev_attr_unpin.attr,

@@ -7,8 +7,17 @@
 
 #include "hearth.h"
 
+/* Who may open /dev/hearth/<lun>: root, unless udev says otherwise. */
+static char *hearth_devnode(hearth_devnode_device *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0600;
+	return kasprintf(GFP_KERNEL, "hearth/%s", dev_name(dev));
+}
+
 static struct class hearth_class = {
 	.name = "hearth",
+	.devnode = hearth_devnode,
 };
 
 static ssize_t dev_path_show(struct device *dev, struct device_attribute *attr,
@@ -326,8 +335,9 @@ int hearth_stats_add(struct hearth_dev *hdev)
 {
 	int ret;
 
-	hdev->sysfs = device_create_with_groups(&hearth_class, NULL, MKDEV(0, 0),
-						hdev, hearth_groups, "%s",
+	hdev->sysfs = device_create_with_groups(&hearth_class, NULL,
+						hearth_cdev_number(hdev), hdev,
+						hearth_groups, "%s",
 						hdev->name);
 	if (IS_ERR(hdev->sysfs)) {
 		ret = PTR_ERR(hdev->sysfs);

@@ -100,6 +100,7 @@ static void report_loss(struct hearth_dev *hdev)
 static void report(struct hearth_dev *hdev)
 {
 	struct hearth_writeback *wb = &hdev->writeback;
+	bool was_degraded = wb->is_failing || wb->is_lost;
 	int error = device_error(hdev);
 
 	report_loss(hdev);
@@ -111,6 +112,8 @@ static void report(struct hearth_dev *hdev)
 		pr_info("hearth: %s: dev=%s: writing back works again\n",
 			hdev->name, hdev->params.dev);
 	wb->is_failing = error;
+	if (was_degraded != (wb->is_failing || wb->is_lost))
+		hearth_cdev_event(hdev);
 }
 
 static bool is_exported(struct hearth_dev *hdev)
@@ -295,7 +298,7 @@ int hearth_writeback_accept_loss(struct hearth_dev *hdev)
 		return -EBUSY;
 	}
 	hearth_cache_accept_loss(hdev->cache);
-	report_loss(hdev);
+	report(hdev);
 	return 0;
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * /dev/hearth/<lun>: what its files share.
+ */
+#ifndef HEARTH_CDEV_H
+#define HEARTH_CDEV_H
+
+#include <linux/fs.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+
+#include "hearth.h"
+
+/**
+ * struct hearth_chardev - the node of a LUN; outlives it while it is open
+ * @refs: the LUN's, and one for each open file
+ * @hdev: the LUN; not to be looked at through a file that was revoked
+ * @minor: the node's number
+ * @nr_events: see &hearth_info.events
+ * @wait: who polls
+ * @files: what is open and was not revoked
+ */
+struct hearth_chardev {
+	refcount_t refs;
+	struct hearth_dev *hdev;
+	u32 minor;
+	atomic_t nr_events;
+	wait_queue_head_t wait;
+	struct list_head files;
+};
+
+/**
+ * struct hearth_file - an open file
+ * @node: link in &hearth_chardev.files
+ * @chardev: what is open
+ * @file: the kernel's part
+ * @nr_seen: &hearth_chardev.nr_events when it was last told
+ * @is_revoked: nothing can be done with it any more
+ */
+struct hearth_file {
+	struct list_head node;
+	struct hearth_chardev *chardev;
+	struct file *file;
+	u32 nr_seen;
+	bool is_revoked;
+};
+
+/* cdev.c */
+struct hearth_dev *hearth_file_enter(struct file *file, int *ret_key);
+void hearth_file_leave(int key);
+
+/* cdev_io.c */
+ssize_t hearth_file_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t hearth_file_write(struct kiocb *iocb, struct iov_iter *from);
+int hearth_file_fsync(struct file *file, loff_t start, loff_t end,
+		      int datasync);
+
+/* cdev_ioctl.c */
+long hearth_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif /* HEARTH_CDEV_H */

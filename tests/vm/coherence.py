@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two ways to one LUN, from many threads at once: what one way has acknowledged, the other shows.
+
+    coherence.py DISK LUN SECONDS
+
+Each thread owns sectors that nobody else writes; they lie among those of the others, so that frames are shared by
+all. It writes runs of its own by a way that it chooses each time, notes the version when that is acknowledged, and
+reads runs of anybody's by either way: a sector is never older than what was acknowledged when the read began, never
+newer than what was begun when it ended, and is one version from its first byte to its last.
+"""
+import random
+import struct
+import sys
+import threading
+import time
+
+from hearthdev import Disk, Lun
+
+SECTORS, THREADS, SECTOR = 512, 6, 512
+path, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+begun, acknowledged = [0] * SECTORS, [0] * SECTORS
+failures, counts = [], {}
+stop = threading.Event()
+
+
+def sector(number, version):
+    return struct.pack('<IIQ', number, version, 0x6865617274680000 | number) * (SECTOR // 16)
+
+
+def check(number, data, least, most):
+    seen = struct.unpack('<IIQ', data[:16])
+    version = seen[1]
+    if data != sector(number, version):
+        raise AssertionError(f'sector {number} is torn or another: {seen}, {data[-16:]}')
+    if not least <= version <= most:
+        raise AssertionError(f'sector {number} has version {version}, should have {least} to {most}')
+
+
+def write(way, owner, chance):
+    """One sector, or a whole run in which every sector is the owner's."""
+    first = chance.randrange(SECTORS // THREADS) * THREADS + owner
+    if first >= SECTORS:
+        return
+    begun[first] += 1
+    version = begun[first]
+    assert way.write(sector(first, version), first * SECTOR) == SECTOR
+    acknowledged[first] = version
+
+
+def read(way, chance):
+    first = chance.randrange(SECTORS)
+    count = min(chance.choice((1, 1, 3, 8, 17, 64)), SECTORS - first)
+    if chance.random() < 0.5:
+        first -= first % 8
+    least = acknowledged[first:first + count]
+    data = way.read(count * SECTOR, first * SECTOR)
+    most = begun[first:first + count]
+    for i in range(count):
+        check(first + i, data[i * SECTOR:(i + 1) * SECTOR], least[i], most[i])
+
+
+def work(owner):
+    chance = random.Random(owner)
+    ways = {'disk': Disk(path), 'node': Lun(name)}
+    try:
+        while not stop.is_set():
+            which = chance.choice(('disk', 'node'))
+            if chance.random() < 0.5:
+                write(ways[which], owner, chance)
+                counts[which, 'written'] = counts.get((which, 'written'), 0) + 1
+            else:
+                read(ways[which], chance)
+                counts[which, 'read'] = counts.get((which, 'read'), 0) + 1
+    except BaseException as error:
+        failures.append(f'thread {owner}: {error!r}')
+        stop.set()
+
+
+Lun(name).write(b''.join(sector(number, 0) for number in range(SECTORS)), 0)
+threads = [threading.Thread(target=work, args=(owner,)) for owner in range(THREADS)]
+for thread in threads:
+    thread.start()
+stop.wait(seconds)
+# all four happened, however slow the machine is
+deadline = time.monotonic() + 120
+while len(counts) < 4 and not failures and time.monotonic() < deadline:
+    time.sleep(0.1)
+stop.set()
+for thread in threads:
+    thread.join()
+for way in Disk(path), Lun(name):
+    data = way.read(SECTORS * SECTOR, 0)
+    for number in range(SECTORS):
+        check(number, data[number * SECTOR:(number + 1) * SECTOR], begun[number] if not failures else 0, begun[number])
+print(dict(sorted(counts.items())))
+if failures or len(counts) < 4:
+    sys.exit('\n'.join(failures) or 'some never happened')
