@@ -74,7 +74,7 @@ static struct bio *get_bio(struct hearth_request *req, u64 offset,
 
 static blk_opf_t data_opf(const struct hearth_io *io)
 {
-	if (io->op == HEARTH_OP_READ)
+	if (io->op == HEARTH_OP_READ || io->op == HEARTH_OP_SHOW)
 		return REQ_OP_READ;
 	if (io->op == HEARTH_OP_PREFETCH)
 		return REQ_OP_READ | REQ_RAHEAD;
@@ -252,6 +252,7 @@ void hearth_backing_submit(struct hearth_io *io)
 	switch (io->op) {
 	case HEARTH_OP_READ:
 	case HEARTH_OP_PREFETCH:
+	case HEARTH_OP_SHOW:
 	case HEARTH_OP_WRITE:
 	case HEARTH_OP_CLEAN:
 		if (io->slots)

@@ -9,6 +9,7 @@
 #include "pool.h"
 #include "rehome.h"
 #include "share.h"
+#include "show.h"
 #include "sync.h"
 
 int hearth_core_init(void)
@@ -119,6 +120,7 @@ struct hearth_cache *hearth_cache_alloc(const struct hearth_cache_params *p)
 	INIT_LIST_HEAD(&cache->ranges);
 	hearth_flush_init(&cache->flush);
 	hearth_sync_init(&cache->sync);
+	hearth_show_init(cache);
 	map_stripes(cache, p->nr_pages);
 
 	cache->pools = kcalloc(nr_node_ids, sizeof(*cache->pools), GFP_KERNEL);
@@ -158,6 +160,7 @@ void hearth_cache_free(struct hearth_cache *cache)
 	}
 	hearth_rehome_exit(cache);
 	hearth_pins_free(cache);
+	hearth_show_exit(cache);
 	kfree(cache->pools);
 	free_percpu(cache->counters);
 	kfree(cache);

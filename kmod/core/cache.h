@@ -57,6 +57,7 @@ enum hearth_op {
 	HEARTH_OP_FLUSH,	/* empty: all of the LUN */
 	HEARTH_OP_CLEAN,	/* write back what is dirty */
 	HEARTH_OP_FORGET,	/* drop frames, dirty or not; no backing I/O */
+	HEARTH_OP_SHOW,		/* have all of it there, for a process to see */
 	HEARTH_OP_REHOME,	/* move frames to another node; no backing I/O */
 	HEARTH_OP_ALONE,	/* drop what is clean; the owner does the rest */
 };
@@ -233,6 +234,10 @@ struct hearth_sync {
  * @nr_rehomes: HEARTH_OP_REHOME requests under way
  * @pools: by node id, NULL where there is no share
  * @pins: see pin.c
+ * @shown_lock: protects the next two
+ * @shown: extents with frames that are shown, see show.c
+ * @nr_walkers: who goes through that list, beside the sweep
+ * @nr_shown: frames that are shown
  * @paused: every request bypasses the cache
  * @is_over: so is a pool, see &hearth_pool.is_over
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
@@ -261,6 +266,10 @@ struct hearth_cache {
 	atomic_long_t nr_rehomes;
 	struct hearth_pool **pools;
 	struct hearth_pins *pins;
+	spinlock_t shown_lock;	/* of the next two */
+	struct list_head shown;
+	unsigned int nr_walkers;
+	atomic_long_t nr_shown;
 	bool paused;
 	bool is_over;
 	u64 __percpu *counters;
@@ -306,6 +315,8 @@ enum hearth_slot_kind {
 	HEARTH_SLOT_FILL,	/* claimed; page: ours, to be read */
 	HEARTH_SLOT_WRITE,	/* claimed; page: ours, to be written */
 	HEARTH_SLOT_CLEAN,	/* page: referenced, to be written back */
+	HEARTH_SLOT_SHOW,	/* claimed; page: ours, to replace the frame's */
+	HEARTH_SLOT_STORE,	/* claimed; page: ours, was copied into it */
 };
 
 /**
@@ -501,6 +512,13 @@ static inline u8 hearth_io_sectors(const struct hearth_io *io, u64 frame)
 	u64 to = min(end, io->span.offset + io->span.len);
 
 	return from < to ? hearth_sector_mask(from - start, to - start) : 0;
+}
+
+/* Bytes of a frame that the LUN has: all, but for the last frame. */
+static inline u32 hearth_io_frame_bytes(const struct hearth_io *io, u64 frame)
+{
+	return min_t(u64, HEARTH_FRAME_BYTES,
+		     io->lun_bytes - (frame << HEARTH_FRAME_SHIFT));
 }
 
 /* The part of frame @frame that belongs to the request. */

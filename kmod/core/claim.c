@@ -93,6 +93,7 @@ static u16 wanted(struct hearth_io *io, struct hearth_extent *ext)
 {
 	switch (io->op) {
 	case HEARTH_OP_WRITE:
+	case HEARTH_OP_SHOW:
 		return hearth_io_frames(io, ext->key);
 	case HEARTH_OP_PREFETCH:
 		return missing_frames(io, ext);

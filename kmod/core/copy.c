@@ -131,7 +131,8 @@ static void count_flip(struct hearth_cache *cache, struct page *page)
 void hearth_give_page(struct hearth_cache *cache, struct hearth_span *span,
 		      struct page *page, u32 offset, u32 len)
 {
-	if (len < HEARTH_FRAME_BYTES || !hearth_span_whole_page(span)) {
+	if (len < HEARTH_FRAME_BYTES || !hearth_span_whole_page(span) ||
+	    hearth_page_is_shown(page)) {
 		hearth_copy_to_span(cache, span, page, offset, len);
 		__free_page(page);
 		return;

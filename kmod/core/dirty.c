@@ -230,6 +230,15 @@ static struct hearth_pool *home_pool(struct hearth_cache *cache, int nid,
 	return cache->pools[hearth_cache_shard(cache, offset)];
 }
 
+/* Dirty frames that writing back makes clean. */
+static unsigned long nr_cleanable(const struct hearth_pool *pool)
+{
+	unsigned long nr_dirty = atomic_long_read(&pool->nr_dirty);
+	unsigned long nr_stored = atomic_long_read(&pool->nr_stored);
+
+	return nr_dirty - min(nr_dirty, nr_stored);
+}
+
 /**
  * hearth_dirty_may_grow() - whether a write may leave dirty frames behind
  * @cache: the cache
@@ -244,7 +253,7 @@ bool hearth_dirty_may_grow(struct hearth_cache *cache, int nid, u64 offset,
 {
 	struct hearth_pool *pool = home_pool(cache, nid, offset);
 
-	return atomic_long_read(&pool->nr_dirty) + nr <=
+	return nr_cleanable(pool) + nr <=
 	       min(READ_ONCE(pool->max_dirty), READ_ONCE(pool->limit));
 }
 
@@ -253,7 +262,7 @@ bool hearth_dirty_is_high(struct hearth_cache *cache, int nid, u64 offset)
 {
 	struct hearth_pool *pool = home_pool(cache, nid, offset);
 
-	return atomic_long_read(&pool->nr_dirty) * BACKGROUND_SHARE >
+	return nr_cleanable(pool) * BACKGROUND_SHARE >
 	       READ_ONCE(pool->max_dirty);
 }
 

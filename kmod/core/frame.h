@@ -60,6 +60,9 @@
  * 11. What the device has acknowledged is clean, but at risk until the device is
  *     flushed.  If that fails it becomes dirty again, see sync.c.
  *
+ * 12. A page that a process may see (page->private is not 0) is the exception from
+ *     rule 1: see show.c.
+ *
  * Looking at a frame without a lock
  * ---------------------------------
  * hearth_frame_get_page() runs under RCU only.  It reads the frame's version,
@@ -85,6 +88,7 @@
  *          -> hearth_pool.dirty_lock -> hearth_flush.lock
  *          -> hearth_sync.lock
  *          -> hearth_cache.range_lock
+ *          -> hearth_cache.shown_lock
  *   commons.lock (of share.c), with no other
  *
  * All are plain spinlocks, taken in process context only.  No lock is held
@@ -100,6 +104,10 @@
 #define HEARTH_FRAME_BYTES	4096U
 #define HEARTH_FRAME_SECTORS	(HEARTH_FRAME_BYTES >> HEARTH_SECTOR_SHIFT)
 #define HEARTH_FRAME_ALL	((u8)GENMASK(HEARTH_FRAME_SECTORS - 1, 0))
+
+/* page->private of a frame's page: a process may see it, or store into it, too. */
+#define HEARTH_SHOWN		BIT(0)
+#define HEARTH_STORED		BIT(1)
 
 #define HEARTH_EXTENT_SHIFT	4
 #define HEARTH_EXTENT_FRAMES	16U
@@ -174,6 +182,7 @@ struct hearth_frame {
  * @dirty: bit n: frame n has dirty sectors
  * @nr_frames: slots in use
  * @dead: taken out of the index; look it up again
+ * @is_shown: in the list of show.c
  * @written: the epoch when the device last acknowledged something of this, or
  *	0, see sync.c
  * @dirty_node: link in &hearth_pool.dirty_extents while @dirty is not 0
@@ -189,7 +198,8 @@ struct hearth_extent {
 	u16 cleaning;
 	u16 dirty;
 	u8 nr_frames;
-	bool dead;
+	bool dead : 1;
+	bool is_shown : 1;
 	u32 written;
 	struct rb_node dirty_node;	/* of the pool's dirty_lock */
 	union {
@@ -212,6 +222,12 @@ static inline u8 hearth_sector_mask(u32 from, u32 to)
 		return 0;
 	return GENMASK((to - 1) >> HEARTH_SECTOR_SHIFT,
 		       from >> HEARTH_SECTOR_SHIFT);
+}
+
+/* Whether a page is no frame's own any more: its bytes may change. */
+static inline bool hearth_page_is_shown(const struct page *page)
+{
+	return READ_ONCE(page->private);
 }
 
 /**

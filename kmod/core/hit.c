@@ -133,6 +133,16 @@ static bool copy_part(struct hearth_cache *cache, struct hearth_span *span,
 	return true;
 }
 
+/* How many of the pages, from the first on, no process may see. */
+static unsigned int nr_not_shown(struct page **pages, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr && !hearth_page_is_shown(pages[i]);)
+		i++;
+	return i;
+}
+
 /* Hands out pages for as long as this CPU should; returns how many. */
 static unsigned int give_pages(struct hearth_cache *cache,
 			       struct hearth_span *span, struct page **pages,
@@ -142,6 +152,7 @@ static unsigned int give_pages(struct hearth_cache *cache,
 
 	while (nr_given < nr) {
 		n = hearth_span_nr_flips(span, nr - nr_given);
+		n = nr_not_shown(pages + nr_given, n);
 		if (n) {
 			count_flips(cache, pages + nr_given, n, true);
 			hearth_span_flip(span, pages + nr_given, n);
@@ -217,6 +228,7 @@ static struct page *exchange_page(struct hearth_extent *ext, unsigned int index,
 
 	lockdep_assert_held(&ext->lock);
 	if (!frame || !frame->page || ext->busy & BIT(index) ||
+	    hearth_page_is_shown(frame->page) ||
 	    frame->nid != page_to_nid(page))
 		return NULL;
 	get_page(page);

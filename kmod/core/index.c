@@ -177,7 +177,7 @@ struct hearth_extent *hearth_extent_lock(struct hearth_cache *cache, u64 key)
 static bool is_idle(const struct hearth_extent *ext)
 {
 	return !ext->nr_frames && !ext->busy && !ext->cleaning &&
-	       list_empty(&ext->waiters);
+	       list_empty(&ext->waiters) && !ext->is_shown;
 }
 
 /**

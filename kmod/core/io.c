@@ -22,15 +22,9 @@
 #include "range.h"
 #include "readahead.h"
 #include "rehome.h"
+#include "show.h"
 #include "slot.h"
 #include "sync.h"
-
-/* Bytes of a frame that the LUN has: all, but for the last frame. */
-static u32 frame_bytes(const struct hearth_io *io, u64 frame_nr)
-{
-	return min_t(u64, HEARTH_FRAME_BYTES,
-		     io->lun_bytes - (frame_nr << HEARTH_FRAME_SHIFT));
-}
 
 /* The next run of a frame's sectors, at or behind byte @ret_to. */
 static bool next_run(u8 sectors, u32 *ret_from, u32 *ret_to)
@@ -68,7 +62,7 @@ bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 	switch (io->slots[slot].kind) {
 	case HEARTH_SLOT_FILL:
 		*ret_from = 0;
-		*ret_to = frame_bytes(io, io->first + slot);
+		*ret_to = hearth_io_frame_bytes(io, io->first + slot);
 		return true;
 	case HEARTH_SLOT_WRITE:
 		hearth_io_part(io, io->first + slot, ret_from, ret_to);
@@ -163,6 +157,7 @@ static void complete_write(struct hearth_io *io)
 	for (i = 0; i < io->nr_slots; i++)
 		io->slots[i].good = io->error ? 0 :
 				    hearth_io_sectors(io, io->first + i);
+	hearth_show_store(io);
 	hearth_slots_release(io);
 	hearth_slots_free(io);
 	if (io->behind)
@@ -201,12 +196,33 @@ static void start_clean(struct hearth_io *io)
 		finish_clean(io);
 }
 
+/* Showing is over, or could not even start. */
+static void finish_show(struct hearth_io *io)
+{
+	if (io->slots) {
+		hearth_slots_release(io);
+		hearth_slots_free(io);
+	}
+	io->cache->ops->done(io);
+}
+
+static void start_show(struct hearth_io *io)
+{
+	if (hearth_show_start(io))
+		io->cache->ops->submit(io);
+	else
+		finish_show(io);
+}
+
 /* There is no room in the cache: go past it, or give up. */
 static void want(struct hearth_io *io)
 {
 	if (io->op == HEARTH_OP_PREFETCH) {
 		io->error = -ENOMEM;
 		finish_prefetch(io);
+	} else if (io->op == HEARTH_OP_SHOW) {
+		io->error = -ENOMEM;
+		finish_show(io);
 	} else if (io->op == HEARTH_OP_REHOME) {
 		hearth_rehome_start(io);	/* moves what it has: nothing */
 	} else {
@@ -221,6 +237,8 @@ static void start_transfer(struct hearth_io *io)
 		start_clean(io);
 	else if (io->op == HEARTH_OP_REHOME)
 		hearth_rehome_start(io);
+	else if (io->op == HEARTH_OP_SHOW)
+		start_show(io);
 	else if (!hearth_home_prepare(io))
 		return;		/* goes on elsewhere */
 	else if (!hearth_slots_prepare(io))
@@ -266,7 +284,7 @@ static u8 reread_frame(struct hearth_io *io, struct hearth_slot *slot,
 {
 	struct hearth_cache *cache = io->cache;
 	u64 start = frame_nr << HEARTH_FRAME_SHIFT;
-	u32 end = frame_bytes(io, frame_nr);
+	u32 end = hearth_io_frame_bytes(io, frame_nr);
 	u32 block = cache->block_bytes;
 	u8 good = there;
 	int error;
@@ -299,10 +317,11 @@ static void complete_fills(struct hearth_io *io, bool failed)
 	for (i = 0; i < io->nr_slots; i++) {
 		slot = &io->slots[i];
 		frame_nr = io->first + i;
-		if (!hearth_slot_is_claimed(slot))
+		if (!hearth_slot_is_claimed(slot) ||
+		    slot->kind != HEARTH_SLOT_FILL)
 			continue;
 		there = hearth_slot_keep_old(io, slot, frame_nr, 0);
-		end = frame_bytes(io, frame_nr);
+		end = hearth_io_frame_bytes(io, frame_nr);
 		if (failed && hearth_io_is_ahead(io))
 			slot->good = there;
 		else if (failed)
@@ -329,6 +348,15 @@ static void complete_prefetch(struct hearth_io *io)
 	io->error = 0;
 	complete_fills(io, failed);
 	finish_prefetch(io);
+}
+
+static void complete_show(struct hearth_io *io)
+{
+	bool failed = io->error;
+
+	io->error = 0;
+	complete_fills(io, failed);
+	finish_show(io);
 }
 
 /* A read past the cache failed: read again to find the block. */
@@ -362,6 +390,7 @@ static void complete_range(struct hearth_io *io)
 		reread_span(io);
 	if (io->op == HEARTH_OP_READ && !io->error)
 		hearth_dirty_overlay(io);
+	hearth_show_refresh(io);
 	hearth_range_finish(io);
 	io->cache->ops->done(io);
 }
@@ -376,6 +405,8 @@ static void complete_io(struct hearth_io *io)
 		complete_read(io);
 	else if (io->op == HEARTH_OP_PREFETCH)
 		complete_prefetch(io);
+	else if (io->op == HEARTH_OP_SHOW)
+		complete_show(io);
 	else if (io->op == HEARTH_OP_CLEAN)
 		finish_clean(io);
 	else
@@ -444,6 +475,7 @@ static bool may_be_cached(const struct hearth_io *io, enum hearth_mode mode)
 
 	switch (io->op) {
 	case HEARTH_OP_CLEAN:
+	case HEARTH_OP_SHOW:
 	case HEARTH_OP_REHOME:
 		return true;
 	case HEARTH_OP_READ:

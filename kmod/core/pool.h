@@ -48,7 +48,8 @@ static inline unsigned long hearth_slab_cost(unsigned long size)
  * @nr_free: length of @free
  * @nr_pages: pages taken from the node, @free included
  * @nr_dirty: frames that live here and have dirty sectors
- * @max_dirty: the hard watermark of @nr_dirty
+ * @nr_stored: of these, what a process may store into, see show.c
+ * @max_dirty: the hard watermark of @nr_dirty, but for @nr_stored
  * @dirty_lock: protects everything below
  * @dirty_extents: those indexed here that have dirty frames, by address
  * @is_flushing: at work on the latest pass, see flush.c
@@ -76,6 +77,7 @@ struct hearth_pool {
 	unsigned long nr_pages;
 
 	atomic_long_t nr_dirty ____cacheline_aligned_in_smp;
+	atomic_long_t nr_stored;
 	unsigned long max_dirty;
 	spinlock_t dirty_lock;	/* of all that follows */
 	struct rb_root dirty_extents;

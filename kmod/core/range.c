@@ -44,6 +44,7 @@
 #include "index.h"
 #include "pool.h"
 #include "range.h"
+#include "show.h"
 #include "sync.h"
 
 static bool overlaps(const struct hearth_io *a, const struct hearth_io *b)
@@ -197,14 +198,19 @@ static bool invalidate_extent(struct hearth_extent *ext, void *arg)
 	struct hearth_io *io = arg;
 	unsigned long todo = hearth_io_frames(io, ext->key);
 	u64 base = ext->key << HEARTH_EXTENT_SHIFT;
+	struct hearth_frame *frame;
 	unsigned int i;
 	u8 sectors;
 
 	for_each_set_bit(i, &todo, HEARTH_EXTENT_FRAMES) {
+		frame = ext->frames[i];
 		sectors = hearth_io_sectors(io, base + i);
-		if (!io->error && io->op != HEARTH_OP_ALONE)
-			hearth_dirty_clear(io->cache, ext->frames[i], sectors);
-		hearth_frame_drop(io->cache, ext->frames[i], sectors);
+		if (!io->error && io->op != HEARTH_OP_ALONE &&
+		    !(frame && hearth_frame_is_stored(frame)))
+			hearth_dirty_clear(io->cache, frame, sectors);
+		/* what is shown is as new as the device, see show.c */
+		if (frame && !hearth_frame_is_shown(frame))
+			hearth_frame_drop(io->cache, frame, sectors);
 	}
 	return false;
 }

@@ -9,6 +9,7 @@
 #include "index.h"
 #include "pin.h"
 #include "pool.h"
+#include "show.h"
 #include "sync.h"
 
 /* Frames that reclaim passes over before it gives up: in use ones, dirty ones. */
@@ -39,6 +40,8 @@ static enum retracted may_retract(struct hearth_cache *cache,
 	lockdep_assert_held(&ext->lock);
 	if ((ext->busy | ext->cleaning) & BIT(frame->index))
 		return KEPT;
+	if (hearth_frame_is_shown(frame))
+		return may_park(cache->pools[frame->nid]) ? PINNED : KEPT;
 	if (frame->dirty)
 		return DIRTY;
 	if (take == HEARTH_TAKE_UNUSED && frame->page &&

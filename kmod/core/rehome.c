@@ -25,6 +25,7 @@
 #include "index.h"
 #include "pool.h"
 #include "rehome.h"
+#include "show.h"
 #include "slot.h"
 
 #define NR_SUITORS	256
@@ -146,7 +147,8 @@ u16 hearth_rehome_wants(const struct hearth_io *io,
 	lockdep_assert_held(&ext->lock);
 	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
 		frame = ext->frames[i];
-		if (frame && frame->valid && frame->nid != io->nid)
+		if (frame && frame->valid && frame->nid != io->nid &&
+		    !hearth_frame_is_shown(frame))
 			wants |= BIT(i);
 	}
 	/* what is dirty has its place in its node's order of writing back */

@@ -8,6 +8,7 @@
 #include "index.h"
 #include "pool.h"
 #include "rehome.h"
+#include "show.h"
 #include "slot.h"
 #include "sync.h"
 
@@ -92,8 +93,17 @@ int hearth_slots_home(struct hearth_io *io)
 	return NUMA_NO_NODE;
 }
 
-/* Gets the page, and a frame if there is none yet. */
-static bool prepare_slot(struct hearth_io *io, struct hearth_slot *slot,
+/**
+ * hearth_slot_prepare() - get the page, and a frame if there is none yet
+ * @io: the request
+ * @slot: one that it claims
+ * @span: what it brings, from this frame on
+ * @frame_nr: which frame that is
+ *
+ * Context: Process context, waits for no I/O.
+ * Return: false if something is missing.
+ */
+bool hearth_slot_prepare(struct hearth_io *io, struct hearth_slot *slot,
 			 const struct hearth_span *span, u64 frame_nr)
 {
 	bool touch = READ_ONCE(io->cache->home) == HEARTH_HOME_TOUCH;
@@ -126,7 +136,8 @@ bool hearth_slots_prepare(struct hearth_io *io)
 
 	for (i = 0; i < io->nr_slots; i++) {
 		if (hearth_slot_is_claimed(&io->slots[i]) &&
-		    !prepare_slot(io, &io->slots[i], &span, io->first + i))
+		    !hearth_slot_prepare(io, &io->slots[i], &span,
+					 io->first + i))
 			return false;
 		end = (io->first + i + 1) << HEARTH_FRAME_SHIFT;
 		hearth_span_skip(&span, min(end - span.offset, span.len));
@@ -203,7 +214,9 @@ static void settle_clean(struct hearth_io *io, struct hearth_slot *slot,
 			 struct hearth_frame *frame)
 {
 	if (slot->good && frame->page == slot->page) {
-		hearth_dirty_clear(io->cache, frame, slot->good);
+		/* the same page may have been written to meanwhile */
+		if (!hearth_frame_is_shown(frame))
+			hearth_dirty_clear(io->cache, frame, slot->good);
 		hearth_sync_written(io, frame, slot->good);
 		hearth_count(io->cache, frame->nid, HEARTH_CLEANED, 1);
 	}
@@ -227,6 +240,14 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 		settle_clean(io, slot, slot->ext->frames[index]);
 		return;
 	}
+	if (slot->kind == HEARTH_SLOT_SHOW) {
+		hearth_show_settle(io, slot, index);
+		return;
+	}
+	if (slot->kind == HEARTH_SLOT_STORE) {
+		hearth_show_settle_store(io, slot, slot->ext->frames[index]);
+		return;
+	}
 	if (!slot->good) {
 		if (slot->kind == HEARTH_SLOT_WRITE &&
 		    io->stage == HEARTH_STAGE_COMPLETE)
@@ -235,8 +256,13 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 		return;
 	}
 	if (slot->kind == HEARTH_SLOT_FILL) {
+		if (io->op == HEARTH_OP_SHOW && !io->error)
+			hearth_show_mark(io->cache, slot->page);
 		get_page(slot->page);
-		install_page(io, slot, index);
+		if (hearth_show_keeps(slot->ext->frames[index]))
+			hearth_pool_put_page(io->cache, slot->page);
+		else
+			install_page(io, slot, index);
 		slot->kind = HEARTH_SLOT_HIT;
 	} else {
 		install_page(io, slot, index);

@@ -10,6 +10,8 @@
 bool hearth_slots_alloc(struct hearth_io *io);
 int hearth_slots_home(struct hearth_io *io);
 bool hearth_slots_prepare(struct hearth_io *io);
+bool hearth_slot_prepare(struct hearth_io *io, struct hearth_slot *slot,
+			 const struct hearth_span *span, u64 frame_nr);
 void hearth_slots_release(struct hearth_io *io);
 void hearth_slots_free(struct hearth_io *io);
 u8 hearth_slot_keep_old(struct hearth_io *io, struct hearth_slot *slot,

@@ -118,6 +118,7 @@ void check_rules(struct rig *rig)
 		shim_assert(pool->nr_free <= pool->nr_pages);
 	}
 	shim_assert(!nr_dirty_extents);
+	seen_check(rig);
 }
 
 static unsigned long nr_frames, nr_pages, nr_extents;
@@ -129,7 +130,7 @@ static void check_extent_rest(struct rig *rig, struct hearth_extent *ext)
 	(void)rig;
 	shim_assert(!ext->busy && !ext->cleaning);
 	shim_assert(list_empty(&ext->waiters));
-	shim_assert(ext->nr_frames);
+	shim_assert(ext->nr_frames || ext->is_shown);
 	nr_extents++;
 	for (i = 0; i < HEARTH_EXTENT_FRAMES; i++) {
 		if (!ext->frames[i])
@@ -146,8 +147,12 @@ static void check_memory(struct rig *rig, struct hearth_pool *pool)
 	u64 memory = hearth_cache_memory(rig->cache, pool->nid);
 
 	shim_assert(atomic_long_read(&pool->nr_frames) >= 0);
-	/* what is dirty cannot be given up before it is written back */
+	/*
+	 * What is dirty cannot be given up before it is written back, what is
+	 * shown not before nobody sees it.
+	 */
 	if (!atomic_long_read(&pool->nr_dirty) &&
+	    list_empty(&rig->cache->shown) &&
 	    memory > (u64)pool->limit * PAGE_SIZE)
 		shim_die("node %d: %llu bytes in use, %lu pages allowed",
 			 pool->nid, memory, pool->limit);

@@ -150,7 +150,7 @@ static void submit(void)
 		HEARTH_OP_READ, HEARTH_OP_READ, HEARTH_OP_READ, HEARTH_OP_READ,
 		HEARTH_OP_WRITE, HEARTH_OP_WRITE, HEARTH_OP_WRITE,
 		HEARTH_OP_DISCARD, HEARTH_OP_WRITE_SAME, HEARTH_OP_FLUSH,
-		HEARTH_OP_PREFETCH,
+		HEARTH_OP_PREFETCH, HEARTH_OP_SHOW,
 		HEARTH_OP_ALONE,
 	};
 	struct req *req = new_req(ops[pick(ARRAY_SIZE(ops))]);
@@ -241,6 +241,26 @@ static void change_pins(void)
 	}
 }
 
+/* A process touches what may be shown, or lets go, or a sweep comes. */
+static void see(void)
+{
+	struct rig *rig = &m->rig;
+	u32 frame = (m->focus + pick(40)) % rig->disk.nr_sectors /
+		    HEARTH_FRAME_SECTORS;
+
+	switch (pick(4)) {
+	case 0:
+		seen_drop(pick(16));
+		break;
+	case 1:
+		if (!rig->is_nested)	/* one at a time */
+			hearth_show_sweep(rig->cache);
+		break;
+	default:
+		seen_add(rig, frame, pick(2));
+	}
+}
+
 /* Only if there is one: what may be written again stays a matter of the cache. */
 static void accept_loss(void)
 {
@@ -254,7 +274,13 @@ static void change_something(void)
 {
 	struct hearth_cache *cache = m->rig.cache;
 
-	switch (pick(22)) {
+	switch (pick(26)) {
+	case 22:
+	case 23:
+	case 24:
+	case 25:
+		see();
+		break;
 	case 21:
 		accept_loss();
 		break;
@@ -413,6 +439,8 @@ void model_run(struct choice *choice, unsigned int nr_steps)
 		step();
 	rig_drain(&m->rig);
 	reset_shim();
+	seen_drop_all();
+	hearth_show_sweep(m->rig.cache);
 	read_all(&m->rig);
 	write_back_all(&m->rig);
 	rig_exit(&m->rig);

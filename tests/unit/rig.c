@@ -112,6 +112,9 @@ static void check_result(struct req *req)
 	if (req->io.op == HEARTH_OP_PREFETCH &&
 	    (hearth_io_is_ahead(&req->io) || req->io.error == -ENOMEM))
 		return;
+	/* no room, or something could not be read back earlier */
+	if (req->io.op == HEARTH_OP_SHOW && req->io.bad_offset == U64_MAX)
+		return;
 	if (!req_fills(req)) {
 		shim_assert(req->io.error == req->disk_error);
 		return;
@@ -233,6 +236,8 @@ void rig_exit(struct rig *rig)
 
 	shim_assert(!rig->nr_active);
 	held_drop_all();
+	seen_drop_all();
+	hearth_show_sweep(rig->cache);
 	check_rest(rig);
 	hearth_cache_free(rig->cache);
 	hearth_core_exit();
@@ -359,7 +364,7 @@ static void print_active(const struct rig *rig)
 {
 	static const char * const ops[] = {
 		"read", "prefetch", "write", "discard", "write same", "flush",
-		"clean", "forget", "rehome", "alone"
+		"clean", "forget", "show", "rehome", "alone"
 	};
 	const struct hearth_io *io;
 	unsigned int i;

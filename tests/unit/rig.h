@@ -17,6 +17,7 @@
 #include "pool.h"
 #include "readahead.h"
 #include "rehome.h"
+#include "show.h"
 
 #include "sector.h"
 #include "disk.h"
@@ -144,6 +145,11 @@ void held_check(void);
 void held_drop(unsigned int nr);
 void held_drop_all(void);
 
+void seen_add(struct rig *rig, u64 frame_nr, bool may_store);
+void seen_drop(unsigned int i);
+void seen_drop_all(void);
+void seen_check(struct rig *rig);
+
 static inline bool req_is_read(const struct req *req)
 {
 	return req->io.op == HEARTH_OP_READ;
@@ -152,13 +158,15 @@ static inline bool req_is_read(const struct req *req)
 /* Whether the device's data go into memory. */
 static inline bool req_fills(const struct req *req)
 {
-	return req_is_read(req) || req->io.op == HEARTH_OP_PREFETCH;
+	return req_is_read(req) || req->io.op == HEARTH_OP_PREFETCH ||
+	       req->io.op == HEARTH_OP_SHOW;
 }
 
 /* Whether an initiator asked for it. */
 static inline bool req_is_command(const struct req *req)
 {
 	return req->io.op != HEARTH_OP_PREFETCH &&
+	       req->io.op != HEARTH_OP_SHOW &&
 	       req->io.op != HEARTH_OP_REHOME &&
 	       req->io.op != HEARTH_OP_CLEAN &&
 	       req->io.op != HEARTH_OP_FORGET && req->io.op != HEARTH_OP_ALONE;

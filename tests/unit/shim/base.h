@@ -123,6 +123,11 @@ static inline unsigned long __fls(unsigned long word)
 	return BITS_PER_LONG - 1 - __builtin_clzl(word);
 }
 
+static inline unsigned int hweight8(u8 byte)
+{
+	return __builtin_popcount(byte);
+}
+
 #define GOLDEN_RATIO_64		0x61c8864680b583ebull
 
 /* Returns 32 bits, as the kernel's does. */

@@ -114,6 +114,7 @@ static struct page *take_node_page(int nid)
 	unpoison_page(page);
 	nodes[nid].nr_left -= nodes[nid].is_limited;
 	count(&usage.pages, 1);
+	__atomic_store_n(&page->private, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->refcount, 1, __ATOMIC_RELEASE);
 	return page;
 }
@@ -181,6 +182,12 @@ void shim_buffer_free(struct page *pages, unsigned int nr_pages)
 		free(pages[i].data);
 	}
 	free(pages);
+}
+
+void memzero_page(struct page *page, size_t offset, size_t len)
+{
+	shim_assert(offset + len <= PAGE_SIZE && page_ref_count(page) > 0);
+	memset(page->data + offset, 0, len);
 }
 
 void memcpy_page(struct page *to, size_t to_offset, struct page *from,

@@ -58,6 +58,7 @@ struct page {
 	int nid;
 	struct list_head lru;
 	struct page *next_free;
+	unsigned long private;
 	u8 *data;
 };
 
@@ -101,6 +102,10 @@ static inline bool get_page_unless_zero(struct page *page)
 	return false;
 }
 
+#define page_private(page)	READ_ONCE((page)->private)
+#define set_page_private(page, value)	WRITE_ONCE((page)->private, value)
+
+void memzero_page(struct page *page, size_t offset, size_t len);
 void memcpy_page(struct page *to, size_t to_offset, struct page *from,
 		 size_t from_offset, size_t len);
 
@@ -119,6 +124,7 @@ void kmem_cache_free(struct kmem_cache *slab, void *object);
 void *kvcalloc(size_t n, size_t size, gfp_t gfp);
 void kvfree(const void *chunk);
 
+#define kmalloc(size, gfp)		kvcalloc(1, size, gfp)
 #define kzalloc(size, gfp)		kvcalloc(1, size, gfp)
 #define kzalloc_node(size, gfp, nid)	((void)(nid), kvcalloc(1, size, gfp))
 #define kcalloc(n, size, gfp)		kvcalloc(n, size, gfp)

@@ -32,7 +32,7 @@ enum shim_rank shim_rank_of(const char *name)
 	if (strstr(name, "commons"))
 		return SHIM_RANK_BUCKET;	/* with no other */
 	if (strstr(name, "pool") || strstr(name, "range_lock") ||
-	    strstr(name, "sync"))
+	    strstr(name, "sync") || strstr(name, "shown_lock"))
 		return SHIM_RANK_LEAF;
 	if (strstr(name, "flush"))
 		return SHIM_RANK_FLUSH;
