@@ -230,7 +230,7 @@ void hearth_capacity_update(struct hearth_dev *hdev)
 	if (new < old)
 		hearth_command_alone(hdev, new, old - new, NULL);
 	tell_all(hdev);
-	hearth_cdev_event(hdev);
+	hearth_cdev_resized(hdev, new);
 }
 
 static void update_capacity(struct work_struct *work)

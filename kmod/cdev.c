@@ -118,11 +118,24 @@ static int hearth_file_open(struct inode *inode, struct file *file)
 	return ret;
 }
 
-/* Under files_mutex: the LUN may go as far as this file is concerned. */
-static void let_go(struct hearth_file *hfile)
+/* Under files_mutex: the LUN may go if nothing is left of what files did. */
+static void let_go(struct hearth_chardev *chardev)
 {
+	for (; chardev->nr_left; chardev->nr_left--)
+		target_undepend_item(item_of(chardev->hdev));
+}
+
+/* Under files_mutex: a file is closed, or revoked. */
+static void leave(struct hearth_file *hfile)
+{
+	struct hearth_chardev *chardev = hfile->chardev;
+
 	list_del_init(&hfile->node);
-	target_undepend_item(item_of(hfile->chardev->hdev));
+	chardev->nr_left++;
+	if (hearth_map_sweep(chardev->hdev))
+		mod_delayed_work(system_unbound_wq, &chardev->sweep, 0);
+	else
+		let_go(chardev);
 }
 
 static int hearth_file_release(struct inode *inode, struct file *file)
@@ -131,7 +144,7 @@ static int hearth_file_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&files_mutex);
 	if (!hfile->is_revoked)
-		let_go(hfile);
+		leave(hfile);
 	mutex_unlock(&files_mutex);
 	put_chardev(hfile->chardev);
 	kfree(hfile);
@@ -175,6 +188,7 @@ static const struct file_operations file_ops = {
 	.read_iter	= hearth_file_read,
 	.write_iter	= hearth_file_write,
 	.fsync		= hearth_file_fsync,
+	.mmap		= hearth_file_mmap,
 	.poll		= hearth_file_poll,
 	.unlocked_ioctl	= hearth_file_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
@@ -221,6 +235,7 @@ int hearth_cdev_add(struct hearth_dev *hdev)
 	chardev->hdev = hdev;
 	init_waitqueue_head(&chardev->wait);
 	INIT_LIST_HEAD(&chardev->files);
+	hearth_map_init(chardev);
 	/* an entry without a value: nobody opens it yet */
 	ret = xa_alloc(&luns, &chardev->minor, NULL,
 		       XA_LIMIT(0, MAX_LUNS - 1), GFP_KERNEL);
@@ -254,6 +269,7 @@ void hearth_cdev_stop(struct hearth_dev *hdev)
 	xa_store(&luns, hdev->chardev->minor, NULL, GFP_KERNEL);
 	WARN_ON(!list_empty(&hdev->chardev->files));
 	mutex_unlock(&files_mutex);
+	cancel_delayed_work_sync(&hdev->chardev->sweep);
 }
 
 /**
@@ -288,6 +304,50 @@ void hearth_cdev_event(struct hearth_dev *hdev)
 }
 
 /**
+ * hearth_cdev_resized() - the LUN has another size
+ * @hdev: the LUN
+ * @size_bytes: its size; what is mapped behind it is not any more
+ *
+ * Context: Process context.
+ */
+void hearth_cdev_resized(struct hearth_dev *hdev, u64 size_bytes)
+{
+	struct hearth_file *hfile;
+
+	mutex_lock(&files_mutex);
+	list_for_each_entry(hfile, &hdev->chardev->files, node)
+		hearth_file_unmap(hfile, round_up(size_bytes, PAGE_SIZE));
+	mutex_unlock(&files_mutex);
+	hearth_cdev_event(hdev);
+}
+
+/**
+ * hearth_cdev_settle() - let go of a LUN if nothing keeps it but closed files
+ * @hdev: the LUN
+ *
+ * Context: Process context.
+ * Return: Whether something does.
+ */
+bool hearth_cdev_settle(struct hearth_dev *hdev)
+{
+	bool keeps;
+
+	mutex_lock(&files_mutex);
+	keeps = hearth_map_sweep(hdev);
+	if (!keeps)
+		let_go(hdev->chardev);
+	mutex_unlock(&files_mutex);
+	return keeps;
+}
+
+/* Whether somebody has something of a LUN mapped, or pinned. */
+bool hearth_cdev_shows(struct hearth_dev *hdev)
+{
+	hearth_map_sweep(hdev);
+	return atomic_long_read(&hdev->cache->nr_shown);
+}
+
+/**
  * hearth_cdev_revoke() - take a LUN away from whoever has it open
  * @hdev: the LUN
  *
@@ -300,15 +360,16 @@ int hearth_cdev_revoke(struct hearth_dev *hdev)
 {
 	struct hearth_chardev *chardev = hdev->chardev;
 	struct hearth_file *hfile, *next;
-	LIST_HEAD(revoked);
 
 	mutex_lock(&files_mutex);
 	list_for_each_entry(hfile, &chardev->files, node)
 		WRITE_ONCE(hfile->is_revoked, true);
 	/* pairs with hearth_file_enter() */
 	synchronize_srcu(&file_srcu);
-	list_for_each_entry_safe(hfile, next, &chardev->files, node)
-		let_go(hfile);
+	list_for_each_entry_safe(hfile, next, &chardev->files, node) {
+		hearth_file_unmap(hfile, 0);
+		leave(hfile);
+	}
 	mutex_unlock(&files_mutex);
 	wake_up_interruptible_poll(&chardev->wait, EPOLLHUP | EPOLLERR);
 	return 0;

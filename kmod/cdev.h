@@ -19,6 +19,9 @@
  * @nr_events: see &hearth_info.events
  * @wait: who polls
  * @files: what is open and was not revoked
+ * @nr_left: files that were closed, but what they showed is not over
+ * @sweep: looks whether it is
+ * @sweep_mutex: one sweep at a time
  */
 struct hearth_chardev {
 	refcount_t refs;
@@ -27,6 +30,9 @@ struct hearth_chardev {
 	atomic_t nr_events;
 	wait_queue_head_t wait;
 	struct list_head files;
+	unsigned int nr_left;
+	struct delayed_work sweep;
+	struct mutex sweep_mutex;	/* of nothing else */
 };
 
 /**
@@ -57,5 +63,11 @@ int hearth_file_fsync(struct file *file, loff_t start, loff_t end,
 
 /* cdev_ioctl.c */
 long hearth_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* cdev_map.c */
+int hearth_file_mmap(struct file *file, struct vm_area_struct *vma);
+void hearth_file_unmap(struct hearth_file *hfile, u64 offset);
+bool hearth_map_sweep(struct hearth_dev *hdev);
+void hearth_map_init(struct hearth_chardev *chardev);
 
 #endif /* HEARTH_CDEV_H */

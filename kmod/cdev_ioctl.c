@@ -10,6 +10,7 @@
 
 #include "../include/uapi/hearth.h"
 #include "cdev.h"
+#include "core/show.h"
 
 /**
  * struct action - what an ioctl does to a range
@@ -54,6 +55,10 @@ static int get_info(struct hearth_dev *hdev, struct hearth_file *hfile,
 	info.flags = info_flags(hdev);
 	info.cache_bytes = READ_ONCE(hdev->params.cache_bytes);
 	info.dirty_bytes = hearth_writeback_dirty_bytes(hdev);
+	info.mapped_bytes = (u64)atomic_long_read(&hdev->cache->nr_shown)
+			    << HEARTH_FRAME_SHIFT;
+	info.mapped_max_bytes = (u64)hearth_show_max(hdev->cache)
+				<< HEARTH_FRAME_SHIFT;
 	if (copy_to_user(user, &info, sizeof(info)))
 		return -EFAULT;
 	WRITE_ONCE(hfile->nr_seen, info.events);

@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/version.h>
 #include <target/target_core_base.h>
@@ -145,6 +146,24 @@ static inline void *hearth_shrinker_priv(struct shrinker *shrinker)
 	return container_of(shrinker, struct hearth_shrinker, shrinker)->priv;
 }
 
+#endif
+
+/* The flags of a mapping are changed by helpers since 6.3. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define hearth_vm_flags_set	vm_flags_set
+#define hearth_vm_flags_clear	vm_flags_clear
+#else
+static inline void hearth_vm_flags_set(struct vm_area_struct *vma,
+				       unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void hearth_vm_flags_clear(struct vm_area_struct *vma,
+					 unsigned long flags)
+{
+	vma->vm_flags &= ~flags;
+}
 #endif
 
 /* What a class's devnode() is given became const in 6.2. */

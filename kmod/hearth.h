@@ -268,6 +268,9 @@ void hearth_cdev_stop(struct hearth_dev *hdev);
 void hearth_cdev_remove(struct hearth_dev *hdev);
 dev_t hearth_cdev_number(const struct hearth_dev *hdev);
 void hearth_cdev_event(struct hearth_dev *hdev);
+void hearth_cdev_resized(struct hearth_dev *hdev, u64 size_bytes);
+bool hearth_cdev_settle(struct hearth_dev *hdev);
+bool hearth_cdev_shows(struct hearth_dev *hdev);
 int hearth_cdev_revoke(struct hearth_dev *hdev);
 
 /* command.c */
@@ -353,6 +356,7 @@ u64 hearth_writeback_dirty_bytes(struct hearth_dev *hdev);
 int hearth_writeback_flush(struct hearth_dev *hdev);
 int hearth_writeback_discard(struct hearth_dev *hdev);
 int hearth_writeback_accept_loss(struct hearth_dev *hdev);
+void hearth_writeback_soon(struct hearth_dev *hdev);
 int hearth_writeback_error(struct hearth_dev *hdev);
 void hearth_writeback_run(struct hearth_cache *cache, int nid);
 

@@ -126,6 +126,10 @@ int hearth_reattach(struct hearth_dev *hdev)
 			   hdev->params.dev);
 		return -EBUSY;
 	}
+	if (hearth_cdev_shows(hdev)) {
+		hearth_err(hdev, "reattach: a part of the LUN is mapped or registered; revoke it first\n");
+		return -EBUSY;
+	}
 	former = kzalloc(sizeof(*former), GFP_KERNEL);
 	if (!former)
 		return -ENOMEM;

@@ -222,6 +222,12 @@ void hearth_writeback_failed(struct hearth_dev *hdev)
 	start_tick(hdev);
 }
 
+/* Something is dirty, in whatever mode: the tick has it written. */
+void hearth_writeback_soon(struct hearth_dev *hdev)
+{
+	start_tick(hdev);
+}
+
 static int flush(struct hearth_dev *hdev)
 {
 	int tries = FLUSH_TRIES;
@@ -250,7 +256,9 @@ int hearth_writeback_flush(struct hearth_dev *hdev)
 	int ret;
 
 	lockdep_assert_held(&hdev->lock);
+	hearth_cdev_settle(hdev);	/* what is shown stays dirty */
 	ret = flush(hdev);
+	hearth_cdev_settle(hdev);
 	let_go(hdev);
 	if (ret)
 		hearth_err(hdev, "dev=%s: flushing failed: error %d\n",
@@ -275,11 +283,16 @@ int hearth_writeback_discard(struct hearth_dev *hdev)
 		hearth_err(hdev, "discard_dirty: initiators can see the LUN; unexport it first\n");
 		return -EBUSY;
 	}
+	if (hearth_cdev_shows(hdev)) {
+		hearth_err(hdev, "discard_dirty: a part of the LUN is mapped or registered; revoke it first\n");
+		return -EBUSY;
+	}
 	nr_bytes = hearth_writeback_dirty_bytes(hdev);
 	ret = hearth_command_wait(hdev, HEARTH_OP_FORGET);
 	if (!ret && nr_bytes)
 		pr_warn("hearth: %s: %llu bytes that were never written to %s are discarded\n",
 			hdev->name, nr_bytes, hdev->params.dev);
+	hearth_cdev_settle(hdev);
 	let_go(hdev);
 	return ret;
 }

@@ -20,6 +20,17 @@
  *		anybody had written to the LUN before.  Where that cannot be had it
  *		fails, each time, until it is.
  *   lseek()	SEEK_SET, SEEK_CUR, SEEK_END.
+ *   mmap()	shared mappings of whole pages within the LUN (the last page may end
+ *		behind it), of the very memory that initiators are served from.  What is
+ *		stored shows at once in what initiators read, and is durable after
+ *		fsync(); what they write shows in the mapping; neither is atomic.
+ *		Registered with an RDMA device (ibv_reg_mr() needs a writable
+ *		mapping) it stays that memory until it is deregistered, whatever becomes of
+ *		mapping and file, and counts as written to until then.  A mapping that is
+ *		not writable cannot be made so (EACCES).  EINVAL: MAP_PRIVATE, or not
+ *		within the LUN; EOPNOTSUPP: writable, but the device wants what is
+ *		being written to stay as it is.  SIGBUS: the device cannot read a
+ *		page, or hearth_info.mapped_max_bytes are mapped or registered already.
  *   poll()	EPOLLPRI: hearth_info.events has changed since the file was opened or
  *		HEARTH_IOC_INFO last asked.  Reading and writing never block.
  *   any of them	ENODEV: the administrator has revoked what was open.
@@ -48,6 +59,9 @@
  * @dirty_bytes: what the device does not hold yet, in whole pages
  * @events: counts changes of size and of HEARTH_INFO_DEGRADED since the LUN
  *	was made
+ * @pad: 0
+ * @mapped_bytes: what processes have mapped, or RDMA devices have registered
+ * @mapped_max_bytes: the most that this may be
  * @reserved: 0
  */
 struct hearth_info {
@@ -57,7 +71,10 @@ struct hearth_info {
 	__u64 cache_bytes;
 	__u64 dirty_bytes;
 	__u32 events;
-	__u32 reserved[7];
+	__u32 pad;
+	__u64 mapped_bytes;
+	__u64 mapped_max_bytes;
+	__u64 reserved;
 };
 
 /**

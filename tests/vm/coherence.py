@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two ways to one LUN, from many threads at once: what one way has acknowledged, the other shows.
 
-    coherence.py DISK LUN SECONDS
+    coherence.py DISK LUN SECONDS [mapped]
 
 Each thread owns sectors that nobody else writes; they lie among those of the others, so that frames are shared by
 all. It writes runs of its own by a way that it chooses each time, notes the version when that is acknowledged, and
 reads runs of anybody's by either way: a sector is never older than what was acknowledged when the read began, never
-newer than what was begun when it ended, and is one version from its first byte to its last.
+newer than what was begun when it ended, and is one version from its first byte to its last. With "mapped" all of it is
+mapped, too, and read there as well; then a sector may be seen while it changes, but no 16 bytes of it.
 """
+import mmap
 import random
 import struct
 import sys
@@ -18,6 +20,8 @@ from hearthdev import Disk, Lun
 
 SECTORS, THREADS, SECTOR = 512, 6, 512
 path, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+is_mapped = len(sys.argv) > 4
+ways = ('disk', 'node', 'map') if is_mapped else ('disk', 'node')
 begun, acknowledged = [0] * SECTORS, [0] * SECTORS
 failures, counts = [], {}
 stop = threading.Event()
@@ -27,13 +31,25 @@ def sector(number, version):
     return struct.pack('<IIQ', number, version, 0x6865617274680000 | number) * (SECTOR // 16)
 
 
+class Map:
+    """The mapping, to be read."""
+
+    def __init__(self, lun):
+        self.memory = mmap.mmap(lun.fd, SECTORS * SECTOR, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+
+    def read(self, length, offset):
+        return self.memory[offset:offset + length]
+
+
 def check(number, data, least, most):
-    seen = struct.unpack('<IIQ', data[:16])
-    version = seen[1]
-    if data != sector(number, version):
-        raise AssertionError(f'sector {number} is torn or another: {seen}, {data[-16:]}')
-    if not least <= version <= most:
-        raise AssertionError(f'sector {number} has version {version}, should have {least} to {most}')
+    piece = 16 if is_mapped else SECTOR
+    for at in range(0, SECTOR, piece):
+        seen = struct.unpack('<IIQ', data[at:at + 16])
+        version = seen[1]
+        if data[at:at + piece] != sector(number, version)[:piece]:
+            raise AssertionError(f'sector {number} is torn or another: {seen}, {data[-16:]}')
+        if not least <= version <= most:
+            raise AssertionError(f'sector {number} has version {version}, should have {least} to {most}')
 
 
 def write(way, owner, chance):
@@ -61,15 +77,15 @@ def read(way, chance):
 
 def work(owner):
     chance = random.Random(owner)
-    ways = {'disk': Disk(path), 'node': Lun(name)}
+    by = {'disk': Disk(path), 'node': Lun(name), 'map': mapping}
     try:
         while not stop.is_set():
-            which = chance.choice(('disk', 'node'))
-            if chance.random() < 0.5:
-                write(ways[which], owner, chance)
+            which = chance.choice(ways)
+            if which != 'map' and chance.random() < 0.5:
+                write(by[which], owner, chance)
                 counts[which, 'written'] = counts.get((which, 'written'), 0) + 1
             else:
-                read(ways[which], chance)
+                read(by[which], chance)
                 counts[which, 'read'] = counts.get((which, 'read'), 0) + 1
     except BaseException as error:
         failures.append(f'thread {owner}: {error!r}')
@@ -77,21 +93,24 @@ def work(owner):
 
 
 Lun(name).write(b''.join(sector(number, 0) for number in range(SECTORS)), 0)
+mapping = Map(Lun(name)) if is_mapped else None
+if is_mapped:
+    mapping.memory[0] = mapping.memory[0]
 threads = [threading.Thread(target=work, args=(owner,)) for owner in range(THREADS)]
 for thread in threads:
     thread.start()
 stop.wait(seconds)
 # all four happened, however slow the machine is
 deadline = time.monotonic() + 120
-while len(counts) < 4 and not failures and time.monotonic() < deadline:
+while len(counts) < 2 * len(ways) - is_mapped and not failures and time.monotonic() < deadline:
     time.sleep(0.1)
 stop.set()
 for thread in threads:
     thread.join()
-for way in Disk(path), Lun(name):
+for way in (Disk(path), Lun(name)) + ((mapping,) if is_mapped else ()):
     data = way.read(SECTORS * SECTOR, 0)
     for number in range(SECTORS):
         check(number, data[number * SECTOR:(number + 1) * SECTOR], begun[number] if not failures else 0, begun[number])
 print(dict(sorted(counts.items())))
-if failures or len(counts) < 4:
+if failures or len(counts) < 2 * len(ways) - is_mapped:
     sys.exit('\n'.join(failures) or 'some never happened')

@@ -24,8 +24,8 @@ class Lun:
 
     def info(self):
         answer = fcntl.ioctl(self.fd, INFO, bytes(64))
-        keys = 'size_bytes', 'block_bytes', 'flags', 'cache_bytes', 'dirty_bytes', 'events'
-        return dict(zip(keys, struct.unpack('<QIIQQI28x', answer)))
+        keys = 'size_bytes', 'block_bytes', 'flags', 'cache_bytes', 'dirty_bytes', 'events', 'mapped_bytes', 'mapped_max_bytes'
+        return dict(zip(keys, struct.unpack('<QIIQQI4xQQ8x', answer)))
 
     def act(self, what, offset=0, length=0, flags=0, reserved=0):
         """Returns how much was done."""
