@@ -34,6 +34,8 @@
  *   WINDOW    sender -> receiver u64 bytes that it may have under way
  *   LIMITS    receiver -> sender u64 the most that the kernel buffers of a stream there
  *   PATH      sender -> receiver how the path was used, before BYE: path.c
+ *   RAILS     client -> server   see rails.h
+ *   RAILED    server -> client
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -78,6 +80,8 @@ enum hearth_frame_type {
 	HEARTH_FRAME_WINDOW,
 	HEARTH_FRAME_LIMITS,
 	HEARTH_FRAME_PATH,
+	HEARTH_FRAME_RAILS,
+	HEARTH_FRAME_RAILED,
 };
 
 struct hearth_frame {

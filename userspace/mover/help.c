@@ -41,7 +41,6 @@ static const char *const refused[] = {
 	"--usermap",
 	"--groupmap",
 	"--out-format",
-	"--transport",
 };
 
 void hearth_print_help(void)
@@ -70,6 +69,7 @@ void hearth_print_help(void)
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"
 	     "      --data=auto|direct|reverse|ssh, --port=N[-M], --streams=N, --congestion=NAME\n"
 	     "                                        which way data goes, and over how many connections\n"
+	     "      --transport=auto|tcp|rdma, --rdma-mode=auto|read|write   RDMA where both ends have it; who moves data\n"
 	     "      --seal=none|mac|encrypt           blocks against attackers\n"
 	     "      --key-file=F | --cert=F --cert-key=F [--ca=F] [--crl=F] [--peer-name=N]   who one is to hearth://\n"
 	     "  -z, --compress-level=N, --bwlimit=RATE    zstd; KiB a second, or like 10M\n"

@@ -312,9 +312,11 @@ static int await(struct reception *rc, int listen_fd, int client_fd, bool has_wo
 static int hear_word(struct reception *rc)
 {
 	const struct hearth_word *word = rc->word;
+	int ret = word->hear(word->ctx);
 
-	rc->word = NULL;
-	return word->hear(word->ctx);
+	if (ret != HEARTH_WORD_MORE)
+		rc->word = NULL;
+	return ret == HEARTH_WORD_MORE ? 0 : ret;
 }
 
 /* Of the port, or of the daemon that handed it on. A descriptor or -errno. */

@@ -99,6 +99,8 @@ static const struct poptOption table[] = {
 	{ "port", 0, POPT_ARG_STRING, NULL, OPT_PORT, NULL, NULL },
 	{ "data", 0, POPT_ARG_STRING, NULL, OPT_DATA, NULL, NULL },
 	{ "congestion", 0, POPT_ARG_STRING, NULL, OPT_CONGESTION, NULL, NULL },
+	{ "transport", 0, POPT_ARG_STRING, NULL, OPT_TRANSPORT, NULL, NULL },
+	{ "rdma-mode", 0, POPT_ARG_STRING, NULL, OPT_RDMA_MODE, NULL, NULL },
 	{ "timeout", 0, POPT_ARG_STRING, NULL, OPT_TIMEOUT, NULL, NULL },
 	{ "direct", 0, POPT_ARG_STRING, NULL, OPT_DIRECT, NULL, NULL },
 	{ "numa", 0, POPT_ARG_STRING, NULL, OPT_NUMA, NULL, NULL },
@@ -267,6 +269,27 @@ static bool check_third(const struct hearth_command *cmd)
 	return hearth_complain("--data: data goes from the one far end to the other directly");
 }
 
+/* What RDMA cannot do is said before anything is started. */
+static bool check_transport(const struct hearth_command *cmd)
+{
+	if (cmd->rdma_mode && cmd->transport == HEARTH_TRANSPORT_TCP)
+		return hearth_complain("--rdma-mode: with --transport=tcp there is no RDMA");
+	if (cmd->transport != HEARTH_TRANSPORT_RDMA)
+		return true;
+	if (!cmd->is_bench && !cmd->source_host && !cmd->destination.host)
+		return hearth_complain("--transport=rdma: both ends are here, nothing is sent");
+	if (cmd->source_host && cmd->destination.host)
+		return hearth_complain("--transport=rdma: not between two far ends yet");
+	if (cmd->opt.compress_level)
+		return hearth_complain("--transport=rdma: RDMA takes blocks as they lie in memory; "
+				       "not with --compress");
+	if (cmd->opt.congestion)
+		return hearth_complain("--congestion is TCP's; not with --transport=rdma");
+	if (cmd->data_path == HEARTH_DATA_REVERSE || cmd->data_path == HEARTH_DATA_SSH)
+		return hearth_complain("--data says how TCP is to go; not with --transport=rdma");
+	return true;
+}
+
 /* With a daemon there is no ssh to fall back on, and nothing goes out in the open unasked. */
 static bool check_daemon(struct hearth_command *cmd)
 {
@@ -307,7 +330,7 @@ static bool check(struct hearth_command *cmd)
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
 	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
-	    !check_third(cmd) || !check_congestion(cmd))
+	    !check_third(cmd) || !check_congestion(cmd) || !check_transport(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;

@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "filter.h"
+#include "route.h"
 
 #define HEARTH_URL "hearth://"
 
@@ -50,6 +51,9 @@ struct hearth_command {
 	uint16_t port_low;
 	uint16_t port_high;
 	enum hearth_data_path data_path;
+	enum hearth_transport transport;
+	enum hearth_rdma_mode rdma_mode;
+	bool says_transport; /* by --transport itself */
 	enum hearth_progress progress;
 	bool is_json;
 	bool is_quiet;

@@ -31,12 +31,12 @@ void hearth_queue_push(struct hearth_queue *q, struct hearth_block *b)
 	pthread_mutex_unlock(&q->lock);
 }
 
-struct hearth_block *hearth_queue_pop(struct hearth_queue *q)
+static struct hearth_block *pop(struct hearth_queue *q, bool may_wait)
 {
 	struct hearth_block *b;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->head && !q->is_closed)
+	while (may_wait && !q->head && !q->is_closed)
 		pthread_cond_wait(&q->changed, &q->lock);
 	b = q->head;
 	if (b) {
@@ -46,6 +46,11 @@ struct hearth_block *hearth_queue_pop(struct hearth_queue *q)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return b;
+}
+
+struct hearth_block *hearth_queue_pop(struct hearth_queue *q)
+{
+	return pop(q, true);
 }
 
 void hearth_queue_close(struct hearth_queue *q)
@@ -98,6 +103,15 @@ void hearth_pool_put(struct hearth_block *b)
 struct hearth_block *hearth_pool_get(struct hearth_pool *pool)
 {
 	struct hearth_block *b = hearth_queue_pop(&pool->idle);
+
+	if (b)
+		hearth_block_reset(b);
+	return b;
+}
+
+struct hearth_block *hearth_pool_try_get(struct hearth_pool *pool)
+{
+	struct hearth_block *b = pop(&pool->idle, false);
 
 	if (b)
 		hearth_block_reset(b);

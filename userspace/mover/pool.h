@@ -80,6 +80,9 @@ int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes);
 
 /* Waits for an idle block; NULL once the pool was closed. */
 struct hearth_block *hearth_pool_get(struct hearth_pool *pool);
+
+/* The same without waiting: NULL if there is none now. */
+struct hearth_block *hearth_pool_try_get(struct hearth_pool *pool);
 void hearth_pool_put(struct hearth_block *b);
 
 /* Wakes those who wait, for good. */

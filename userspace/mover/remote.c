@@ -16,6 +16,7 @@
 #include "../common/io.h"
 #include "far.h"
 #include "names.h"
+#include "rails.h"
 #include "reverse.h"
 #include "share.h"
 
@@ -31,6 +32,7 @@ struct remote {
 	int (*connect_one)(struct remote *r, uint32_t i, int timeout_s, struct hearth_stream **ret);
 	struct hearth_door door;
 	struct hearth_supply supply;
+	struct hearth_rdma *rdma;
 };
 
 static int greet(struct remote *r)
@@ -158,12 +160,102 @@ static int find_way(struct remote *r, const char *why)
 	return ret;
 }
 
+/* Why RDMA is out of the question for this job; NULL: it is not. */
+static const char *why_not_rdma(const struct hearth_command *cmd)
+{
+	if (cmd->transport == HEARTH_TRANSPORT_TCP)
+		return "--transport=tcp";
+	if (cmd->opt.compress_level)
+		return "--compress packs what goes over TCP";
+	if (cmd->opt.congestion)
+		return "--congestion is TCP's";
+	if (cmd->data_path == HEARTH_DATA_REVERSE || cmd->data_path == HEARTH_DATA_SSH)
+		return "--data says how TCP is to go";
+	return NULL;
+}
+
+static int agree_on_rdma(struct remote *r, char *why)
+{
+	const struct hearth_command *cmd = r->cmd;
+	const struct hearth_rdma_plan plan = {
+		.ticket = &r->ticket,
+		.is_sender = cmd->destination.host,
+		.keeps_order = cmd->writes_stdout,
+		.nr_streams = cmd->nr_streams,
+		.queues_per_rail = cmd->writes_stdout	     ? 1
+				   : cmd->opt.spares_streams ? HEARTH_RDMA_QUEUES_PER_RAIL
+							     : cmd->nr_streams,
+		.mode = cmd->rdma_mode,
+		.block_bytes = cmd->opt.block_bytes,
+		.memory_bytes = hearth_rdma_memory(cmd->opt.memory_bytes),
+		.why = why,
+	};
+	int ret = hearth_rails_ask(&r->far.control, &plan, &r->rdma);
+
+	if (ret)
+		return ret;
+	ret = hearth_rdma_streams(r->rdma, r->streams);
+	if (ret) {
+		hearth_rdma_free(r->rdma);
+		r->rdma = NULL;
+		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "out of memory");
+	}
+	return ret;
+}
+
+/* What is left when every queue pair has failed; without it the job goes as well. */
+static int connect_spare(struct remote *r)
+{
+	struct hearth_stream *spare;
+
+	if (r->cmd->writes_stdout)
+		return 0;
+	if (connect_direct(r, 0, HEARTH_CONNECT_SECONDS, &spare))
+		return hearth_rails_alone(&r->far.control);
+	return hearth_rdma_set_spare(r->rdma, spare);
+}
+
+/* 0: the streams are there; 1: TCP it is; or -errno, the job having failed. */
+static int connect_rdma(struct remote *r)
+{
+	struct hearth_route *route = &r->report->route;
+	const char *not_asked = why_not_rdma(r->cmd);
+	bool is_heard = r->cmd->says_transport || hearth_rdma_has_device();
+	char text[HEARTH_RDMA_WHY_BYTES + 64];
+	int ret = -ENODEV;
+
+	if (not_asked)
+		snprintf(route->why, sizeof(route->why), "%s", not_asked);
+	else
+		ret = agree_on_rdma(r, route->why);
+	if (!ret) {
+		ret = connect_spare(r);
+		if (ret)
+			hearth_engine_fail_control(r->job, ret, r->cmd->opt.timeout_s);
+		return ret;
+	}
+	if (r->job->is_failed)
+		return ret;
+	if (r->cmd->transport == HEARTH_TRANSPORT_RDMA) {
+		hearth_job_fail(r->job, HEARTH_EXIT_CONNECT, "%s: --transport=rdma: %s",
+				r->far.host, route->why);
+		return ret;
+	}
+	route->transport = "tcp";
+	snprintf(text, sizeof(text), "data goes over TCP, not RDMA: %s", route->why);
+	if (!not_asked && is_heard)
+		hearth_report_remark(r->report, text);
+	return 1;
+}
+
 static int connect_streams(struct remote *r)
 {
 	char why[256];
 	uint16_t port;
-	int ret;
+	int ret = connect_rdma(r);
 
+	if (ret <= 0)
+		return ret;
 	switch (r->cmd->data_path) {
 	case HEARTH_DATA_REVERSE:
 		ret = connect_reverse(r, &port, why, sizeof(why));
@@ -209,7 +301,8 @@ static enum hearth_exit run_job(struct remote *r)
 	struct hearth_wires wires = { .control = &r->far.control,
 				      .streams = r->streams,
 				      .nr_streams = cmd->nr_streams,
-				      .supply = &r->supply };
+				      .supply = r->rdma ? NULL : &r->supply,
+				      .pool = r->rdma ? hearth_rdma_pool(r->rdma) : NULL };
 	struct hearth_names expected = { 0 };
 	enum hearth_exit code;
 	uint64_t start;
@@ -235,7 +328,13 @@ static void run(struct remote *r)
 {
 	if (!greet(r) && !connect_streams(r)) {
 		r->ticket.patience_s = HEARTH_MORE_SECONDS;
+		if (r->rdma)
+			hearth_rdma_set_job(r->rdma, r->job);
 		run_job(r);
+	}
+	if (r->rdma) {
+		hearth_rdma_set_job(r->rdma, NULL);
+		hearth_rdma_describe(r->rdma, &r->report->route);
 	}
 	hearth_close(&r->door.listen_fd);
 	for (uint32_t i = 0; i < HEARTH_MAX_STREAMS; i++) {

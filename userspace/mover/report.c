@@ -18,8 +18,10 @@
 #define PROGRESS_MS 500
 
 static const char *const severities[] = {
-	[HEARTH_NOTE_WARNING] = "warning", [HEARTH_NOTE_VANISHED] = "vanished",
-	[HEARTH_NOTE_ERROR] = "error",	   [HEARTH_NOTE_KEPT] = "kept",
+	[HEARTH_NOTE_WARNING] = "warning",
+	[HEARTH_NOTE_VANISHED] = "vanished",
+	[HEARTH_NOTE_ERROR] = "error",
+	[HEARTH_NOTE_KEPT] = "kept",
 	[HEARTH_NOTE_ITEM] = "item",
 };
 
@@ -254,6 +256,33 @@ static json_t *path_json(const struct hearth_path *path)
 			 limits_json(path));
 }
 
+static void add_rails(json_t *event, const struct hearth_route *route)
+{
+	json_t *rails = json_array();
+
+	for (uint32_t i = 0; i < route->nr_rails; i++)
+		json_array_append_new(rails, json_pack("{s:s, s:I, s:b}", "device",
+						       route->rails[i].device, "bytes",
+						       (json_int_t)route->rails[i].bytes, "failed",
+						       (int)route->rails[i].has_failed));
+	json_object_set_new(event, "rails", rails);
+	json_object_set_new(event, "rdma_mode", json_string(route->mode));
+	json_object_set_new(event, "rdma_depth", json_integer(route->depth));
+	json_object_set_new(event, "queue_pairs", json_integer(route->nr_queues));
+	json_object_set_new(event, "rtt_us", json_real((double)route->rtt_ns / 1e3));
+}
+
+static void add_route(json_t *event, const struct hearth_route *route)
+{
+	if (!event || !route->transport)
+		return;
+	json_object_set_new(event, "transport", json_string(route->transport));
+	if (*route->why)
+		json_object_set_new(event, "transport_why", json_string(route->why));
+	if (route->nr_rails)
+		add_rails(event, route);
+}
+
 static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 {
 	const struct hearth_counters *c = &r->job->count;
@@ -283,6 +312,7 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 				    json_integer((json_int_t)counts[i].value));
 	if (event)
 		json_object_set_new(event, "path", path_json(&r->job->path));
+	add_route(event, &r->route);
 	if (event && r->job->is_failed)
 		json_object_set_new(event, "failure", json_string(r->job->failure));
 	print_event(event);
@@ -338,6 +368,35 @@ static void print_path(const struct hearth_path *path)
 		(double)path->rtt_us / 1000);
 }
 
+/* Which way data went, and how much over each device. */
+static void print_route(const struct hearth_route *route)
+{
+	char bytes[32];
+
+	if (!route->transport)
+		return;
+	if (!route->nr_rails) {
+		fprintf(stderr, "over TCP, not RDMA: %s\n", route->why);
+		return;
+	}
+	fprintf(stderr,
+		"over RDMA: %s, %u queue pairs, %u %s of each at once, %.3f ms there and back:",
+		route->mode, route->nr_queues, route->depth,
+		*route->mode == 'w' ? "slots" : "reads", (double)route->rtt_ns / 1e6);
+	for (uint32_t i = 0; i < route->nr_rails; i++)
+		fprintf(stderr, "%s %s %s%s", i ? "," : "", route->rails[i].device,
+			hearth_format_size(bytes, sizeof(bytes), route->rails[i].bytes),
+			route->rails[i].has_failed ? " (failed)" : "");
+	fputc('\n', stderr);
+}
+
+/* What --stats has beside the counts. */
+static void print_details(const struct hearth_report *r)
+{
+	print_path(&r->job->path);
+	print_route(&r->route);
+}
+
 void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
 {
 	uint64_t one = 1;
@@ -356,7 +415,7 @@ void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
 	else if (r->cmd->shows_stats)
 		print_stats(r);
 	if (!r->cmd->is_json && r->cmd->shows_stats)
-		print_path(&r->job->path);
+		print_details(r);
 	if (!r->cmd->is_json && !r->cmd->is_quiet)
 		print_limits(r);
 	if (r->job->is_failed) {

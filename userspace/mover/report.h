@@ -4,11 +4,13 @@
 #define HEARTH_REPORT_H
 
 #include "options.h"
+#include "route.h"
 
 struct hearth_report {
 	const struct hearth_command *cmd;
 	struct hearth_job *job;
 	bool shows_progress;
+	struct hearth_route route;
 	bool is_line_open; /* a progress line waits to be overwritten */
 	uint64_t start_ns;
 	pthread_mutex_t lock;

@@ -8,6 +8,7 @@
 #include "../common/bytes.h"
 #include "../common/io.h"
 #include "names.h"
+#include "rails.h"
 #include "reverse.h"
 #include "server.h"
 #include "session.h"
@@ -64,6 +65,8 @@ struct ways {
 	struct hearth_supply supply;
 	struct hearth_door door;
 	struct hearth_reverse reverse;
+	struct hearth_rdma_plan plan;
+	struct hearth_rails rails;
 	const struct hearth_hello *hello; /* names another server's port */
 	uint64_t until_ns; /* when the key for that expires */
 	char client[64];
@@ -71,12 +74,14 @@ struct ways {
 
 static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h,
 				const struct hearth_terms *terms, struct hearth_stream **streams,
-				const struct hearth_supply *supply)
+				const struct ways *ways)
 {
+	struct hearth_rdma *rdma = ways->rails.rdma;
 	struct hearth_wires wires = { .control = c,
 				      .streams = streams,
 				      .nr_streams = h->nr_streams,
-				      .supply = supply };
+				      .supply = rdma ? NULL : &ways->supply,
+				      .pool = rdma ? hearth_rdma_pool(rdma) : NULL };
 	struct hearth_job job;
 	enum hearth_exit code;
 
@@ -84,25 +89,44 @@ static enum hearth_exit run_job(struct hearth_control *c, struct hearth_hello *h
 	job.filter = &h->filter;
 	job.base_fd = terms->base_fd;
 	job.only = h->nr_names ? &h->names : NULL;
+	if (rdma)
+		hearth_rdma_set_job(rdma, &job);
 	if (h->direction == HEARTH_SERVER_SENDS)
 		code = hearth_send(&job, &wires, h->paths, h->nr_paths);
 	else
 		code = hearth_receive(&job, &wires, h->paths[0], NULL, 0);
 	if (code == HEARTH_EXIT_OK && h->opt.bench)
 		tell_usage(c);
+	if (rdma)
+		hearth_rdma_set_job(rdma, NULL);
 	hearth_job_exit(&job);
 	return code;
 }
 
-/* Opens a port, tells it, and takes the streams in; or connects to the client if it asks for that.
- */
+/* The client may ask for other ways than to connect to the port. */
+static int hear_client(void *ctx)
+{
+	struct ways *ways = ctx;
+	struct hearth_control *c = ways->reverse.control;
+	struct hearth_frame f;
+	int ret = hearth_control_recv(c, &f);
+
+	if (ret)
+		return ret;
+	if (f.type == HEARTH_FRAME_RAILS)
+		return hearth_rails_heard(&ways->rails, &f);
+	hearth_control_unrecv(c, &f);
+	return hearth_reverse_heard(&ways->reverse);
+}
+
+/* Opens a port, tells it, and takes the streams in; or comes to the client if it asks for that. */
 static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hello *h,
 				     const struct hearth_terms *terms,
 				     const struct hearth_ticket *ticket, struct ways *ways,
 				     struct hearth_stream **streams)
 {
 	struct hearth_welcome welcome = { 0 };
-	const struct hearth_word word = { hearth_reverse_heard, &ways->reverse };
+	const struct hearth_word word = { hear_client, ways };
 	char text[128];
 	int listen_fd, err;
 
@@ -111,7 +135,16 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 						 .client = ways->client,
 						 .nr_streams = h->nr_streams,
 						 .streams = streams };
-
+	ways->plan = (struct hearth_rdma_plan){
+		.ticket = ticket,
+		.is_sender = h->direction == HEARTH_SERVER_SENDS,
+		.nr_streams = h->nr_streams,
+		.block_bytes = h->opt.block_bytes,
+		.memory_bytes = hearth_rdma_memory(h->opt.memory_bytes),
+	};
+	ways->rails = (struct hearth_rails){ .control = c,
+					     .plan = &ways->plan,
+					     .streams = streams };
 	welcome.port = terms->shared_port;
 	welcome.is_shared = terms->shared_port;
 	listen_fd = terms->shared_port
@@ -123,6 +156,7 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 			 h->port_high, strerror(-listen_fd));
 		return refuse(c, HEARTH_EXIT_CONNECT, text);
 	}
+	ways->rails.listen_fd = listen_fd;
 	get_addresses(ways->client, welcome.address);
 	if (*terms->client)
 		snprintf(ways->client, sizeof(ways->client), "%s", terms->client);
@@ -240,7 +274,7 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 	code = h->peer_host ? join_peer(c, h, &ticket, &ways, streams)
 			    : take_streams(c, h, &terms, &ticket, &ways, streams);
 	if (code == HEARTH_EXIT_OK)
-		code = run_job(c, h, &terms, streams, &ways.supply);
+		code = run_job(c, h, &terms, streams, &ways);
 	hearth_close(&ways.door.listen_fd);
 	for (uint32_t i = 0; i < h->nr_streams; i++)
 		if (streams[i])

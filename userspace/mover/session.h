@@ -127,8 +127,10 @@ int hearth_connect(const char *host, uint16_t port, int timeout_s);
 
 /*
  * What to do if the peer says something on the control channel meanwhile; called once. 0: wait on;
- * 1: the streams are there by other means; or -errno.
+ * HEARTH_WORD_MORE: and call again; 1: the streams are there by other means; or -errno.
  */
+#define HEARTH_WORD_MORE 2
+
 struct hearth_word {
 	int (*hear)(void *ctx);
 	void *ctx;

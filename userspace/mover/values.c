@@ -282,6 +282,8 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	static const char *const seals[] = { "none", "mac", "encrypt" };
 	static const char *const directs[] = { "auto", "yes", "no" };
 	static const char *const stages[] = { "auto", "fused", "split" };
+	static const char *const transports[] = { "auto", "tcp", "rdma" };
+	static const char *const rdma_modes[] = { "auto", "read", "write" };
 	uint64_t number = 0;
 	int choice = 0;
 	bool is_ok = true;
@@ -334,6 +336,15 @@ bool hearth_take_value(struct hearth_command *cmd, int which, char *text)
 	case OPT_DATA:
 		choice = choose("data", text, data_paths, 4);
 		cmd->data_path = (enum hearth_data_path)choice;
+		break;
+	case OPT_TRANSPORT:
+		choice = choose("transport", text, transports, HEARTH_NR_TRANSPORTS);
+		cmd->transport = (enum hearth_transport)choice;
+		cmd->says_transport = true;
+		break;
+	case OPT_RDMA_MODE:
+		choice = choose("rdma-mode", text, rdma_modes, HEARTH_NR_RDMA_MODES);
+		cmd->rdma_mode = (enum hearth_rdma_mode)choice;
 		break;
 	case OPT_STAGES:
 		choice = choose("stages", text, stages, 3);

@@ -6,7 +6,7 @@ says() {
 	grep -q -- "$1" err || fail "\"$1\" is not in: $(cat err)"
 	[ ! -e dst ] || fail "something was copied"
 }
-for option in -E -C -y --append --partial-dir=x --copy-dest=x --delete-before --max-size=1 --transport=rdma; do
+for option in -E -C -y --append --partial-dir=x --copy-dest=x --delete-before --max-size=1; do
 	expect 1 hcp $option src dst
 	says "${option%%=*}: not in this version"
 done
@@ -58,4 +58,4 @@ grep -q 'give --server, --config=FILE' err
 # --help fits a screen, and shows nothing that is refused.
 "$HEARTHCP" --help > help
 [ "$(wc -l < help)" -le 36 ] || fail "--help has $(wc -l < help) lines"
-! grep -q -- '--append=\|--transport' help || fail "--help shows what is refused"
+! grep -q -- '--append=' help || fail "--help shows what is refused"

@@ -2,4 +2,5 @@
 # shellcheck shell=sh
 # The parts that need no process, against naive twins.
 "$TOOLS/unit"
+"$TOOLS/unit-rdma"
 "$TOOLS/steering"

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Guest test helpers: the mover over Soft-RoCE. Both ends are in the guest; a rail is a device with an address.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the tests use it; $HEARTH_BUILD is the harness's
+
+programs=$HEARTH_BUILD/userspace
+rails=0
+
+# Only the rails that a test makes: what others left would be used as well.
+start_mover() {
+	local left
+	[ -x "$programs/hearthcp" ] || fail 'build the programs first: make userspace'
+	modprobe -a rdma_rxe rdma_ucm
+	for left in /sys/class/infiniband/*; do
+		[ ! -e "$left" ] || rdma link delete "${left##*/}"
+	done
+	cat >rsh <<-'END'
+		#!/bin/sh
+		shift
+		SSH_CONNECTION="x x 127.0.0.1 x"
+		export SSH_CONNECTION
+		exec "$@"
+	END
+	chmod +x rsh
+	far_program=$programs/hearthd
+}
+
+# make_rail: railN on rN, 10.21.N.1
+make_rail() {
+	local n=$rails
+	ip link add "r$n" type veth peer name "s$n"
+	defer ip link delete "r$n"
+	ip addr add "10.21.$n.1/24" dev "r$n"
+	ip link set "r$n" up
+	ip link set "s$n" up
+	rdma link add "rail$n" type rxe netdev "r$n"
+	defer drop_rail "rail$n"
+	wait_for 20 rail_is_active "$n" || fail "rail$n: does not become active"
+	rails=$((rails + 1))
+}
+
+rail_is_active() {
+	grep -q ACTIVE "/sys/class/infiniband/rail$1/ports/1/state"
+}
+
+drop_rail() {
+	[ ! -e "/sys/class/infiniband/$1" ] || rdma link delete "$1"
+}
+
+# hcp OPTION...: with a stand-in for ssh that starts the far end right here.
+hcp() {
+	"$programs/hearthcp" -e "$PWD/rsh" --hearthd-path="$far_program" "$@"
+}
+
+# expect STATUS COMMAND...: output goes to ./out and ./err.
+expect() {
+	local wanted=$1 status=0
+	shift
+	"$@" >out 2>err || status=$?
+	[ "$status" = "$wanted" ] || {
+		cat out err
+		fail "exit status $status instead of $wanted: $*"
+	}
+}
+
+says() {
+	grep -Eq -- "$1" err || {
+		cat err
+		fail "standard error does not say: $1"
+	}
+}
+
+# summary EXPRESSION: of the summary s that --json put into ./out
+summary() {
+	python3 -c 'import json, sys
+for line in open("out"):
+    s = json.loads(line)
+    if s["event"] == "summary":
+        print(eval(sys.argv[1]))' "$1"
+}
+
+# has_bytes FILE N: a file, or what is there of it so far, has N bytes on the disk.
+has_bytes() {
+	local file
+	for file in "$1" "${1%/*}/.${1##*/}.hearth"; do
+		[ ! -e "$file" ] || [ $(($(stat -c %b "$file") * 512)) -lt "$2" ] || return 0
+	done
+	return 1
+}
+
+same_tree() {
+	rsync -aHAcin --delete "$1/" "$2/" >differences
+	[ ! -s differences ] || {
+		cat differences
+		fail "these differ: $1 $2"
+	}
+}

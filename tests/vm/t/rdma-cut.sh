@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A silent rail is noticed, a peer that is killed is told of, and a receiver that stands still uses up no receives.
+# topology: 2n
+# needs: userspace
+
+. "$HEARTH_TESTS/lib.sh"
+. "$HEARTH_TESTS/lib-rdma.sh"
+
+start_mover
+make_rail
+head -c 16M /dev/urandom >file
+far_program=$PWD/victim
+cat >victim <<END
+#!/bin/sh
+echo \$\$ >$PWD/victim.pid
+exec $programs/hearthd "\$@"
+END
+chmod +x victim
+
+begin() {
+	hcp -t --json --no-progress --transport=rdma --bwlimit=4M --block-size=128K "$@" >out 2>err &
+	copy=$!
+}
+
+# The far end stands still: the sender waits, and no receive was missing.
+counters=/sys/class/infiniband/rail0/ports/1/hw_counters
+rnr=$(cat $counters/{send_rnr_err,rcvd_rnr_err,retry_rnr_exceeded_err})
+begin file "x:$PWD/slow"
+wait_for 60 has_bytes "$PWD/slow" 1000000 || fail 'nothing was stored'
+kill -STOP "$(<victim.pid)"
+at_rest() {
+	local before
+	before=$(<$counters/sent_pkts)
+	sleep 1
+	[ "$(<$counters/sent_pkts)" = "$before" ]
+}
+wait_for 60 at_rest || fail 'the sender does not wait'
+kill -CONT "$(<victim.pid)"
+wait $copy || fail "the copy failed: $(cat err)"
+cmp file slow
+equal 'receives that were missing' "$(cat $counters/{send_rnr_err,rcvd_rnr_err,retry_rnr_exceeded_err})" "$rnr"
+
+# The far end is killed: one line, and the same command continues.
+begin file "x:$PWD/killed"
+wait_for 60 has_bytes "$PWD/killed" 1000000 || fail 'nothing was stored'
+kill -9 "$(<victim.pid)"
+status=0
+wait $copy || status=$?
+equal 'exit status' $status 5
+says 'run the same command again to continue'
+expect 0 hcp -t --json --transport=rdma file "x:$PWD/killed"
+cmp file killed
+[ "$(summary 's["bytes_moved"]')" -lt 16777216 ] || fail 'all of it was sent again'
+
+# The wire goes dead without a word: after the retries blocks go over TCP.
+begin file "x:$PWD/silent"
+wait_for 60 has_bytes "$PWD/silent" 1000000 || fail 'nothing was stored'
+ip addr del 10.21.0.1/24 dev r0
+ip link set r0 down
+wait $copy || fail "the copy failed: $(cat out err)"
+cmp file silent
+[ "$(summary 's["rails"][0]["failed"]')" = True ] || fail 'the rail did not fail'
+# The kernel takes back what it was about to say over it.
+ip link set r0 up

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How two ends agree on RDMA, on the control channel. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/bytes.h"
+#include "../common/io.h"
+#include "rails.h"
+#include "rdma_impl.h"
+
+#define LIVE_SECONDS 10
+#define ADDRESS_BYTES 16
+
+enum step {
+	STEP_ASK = 1,
+	STEP_OFFER,
+	STEP_GO,
+	STEP_SET,
+	STEP_ALONE,
+};
+
+static int fail(char *why, int err, const char *text)
+{
+	snprintf(why, HEARTH_RDMA_WHY_BYTES, "%s", text);
+	return err;
+}
+
+/* What the server has to say against it, as the client tells it. */
+static int hear_refusal(struct hearth_reader *r, char *why)
+{
+	size_t len;
+	const char *text = hearth_get_string(r, HEARTH_RDMA_WHY_BYTES - 1, &len);
+
+	if (r->is_bad)
+		return fail(why, -EPROTO, "the far end's answer was not understood");
+	if (!len)
+		return 0;
+	snprintf(why, HEARTH_RDMA_WHY_BYTES, "at the far end: %.*s", (int)len, text);
+	return -ENODEV;
+}
+
+static int receive(struct hearth_control *c, enum step step, struct hearth_reader *ret, char *why)
+{
+	struct hearth_frame f;
+	enum hearth_exit code;
+	char text[256];
+	int err = hearth_control_recv(c, &f);
+
+	if (err)
+		return fail(why, err, strerror(-err));
+	if (f.type == HEARTH_FRAME_FAIL && !hearth_parse_fail(&f, &code, text, sizeof(text)))
+		return fail(why, -ECONNRESET, text);
+	*ret = hearth_reader_of(f.body, f.len);
+	if (f.type != HEARTH_FRAME_RAILED || hearth_get_u8(ret) != step)
+		return fail(why, -EPROTO, "the far end's answer was not understood");
+	return hear_refusal(ret, why);
+}
+
+static int send_ask(struct hearth_control *c, const struct hearth_rdma_plan *plan)
+{
+	uint8_t buf[16];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u8(&w, STEP_ASK);
+	hearth_put_u16(&w, HEARTH_RDMA_VERSION);
+	hearth_put_u8(&w, (uint8_t)plan->mode);
+	hearth_put_u8(&w, (uint8_t)plan->queues_per_rail);
+	hearth_put_u8(&w, plan->keeps_order);
+	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, w.len);
+}
+
+static void get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *four = (struct sockaddr_in *)ret;
+	uint8_t family = hearth_get_u8(r), bytes[ADDRESS_BYTES];
+
+	memset(ret, 0, sizeof(*ret));
+	hearth_get_copy(r, bytes, sizeof(bytes));
+	if (family == 4) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(port);
+		memcpy(&four->sin_addr, bytes, sizeof(four->sin_addr));
+	} else {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(port);
+		memcpy(&six->sin6_addr, bytes, sizeof(six->sin6_addr));
+	}
+}
+
+static void put_address(struct hearth_writer *w, const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+	uint8_t bytes[ADDRESS_BYTES] = { 0 };
+
+	if (a->ss_family == AF_INET)
+		memcpy(bytes, &four->sin_addr, sizeof(four->sin_addr));
+	else
+		memcpy(bytes, &six->sin6_addr, sizeof(six->sin6_addr));
+	hearth_put_u8(w, a->ss_family == AF_INET ? 4 : 6);
+	hearth_put_bytes(w, bytes, sizeof(bytes));
+}
+
+/* As many as can be had of the addresses offered; 0 if there is one at all. */
+static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
+{
+	uint16_t port = hearth_get_u16(reader);
+	uint32_t nr;
+	int ret = -EPROTO;
+
+	hearth_get_copy(reader, r->nonce, sizeof(r->nonce));
+	nr = hearth_get_u8(reader);
+	if (reader->is_bad || !nr || nr > HEARTH_RDMA_MAX_RAILS ||
+	    hearth_reader_left(reader) != (size_t)nr * (1 + ADDRESS_BYTES))
+		return fail(r->why, -EPROTO, "the far end's answer was not understood");
+	if (r->plan.keeps_order)
+		nr = 1;
+	hearth_rdma_seal_key(&r->ticket, r->nonce, r->seal.key);
+	for (uint32_t i = 0; i < nr; i++) {
+		struct sockaddr_storage to;
+
+		get_address(reader, port, &to);
+		ret = hearth_rdma_connect(r, &to, r->plan.queues_per_rail);
+	}
+	return hearth_rdma_is_live(r) ? 0 : ret;
+}
+
+static int send_go(struct hearth_control *c, uint32_t nr, enum hearth_rdma_mode mode)
+{
+	uint8_t buf[3] = { STEP_GO, (uint8_t)nr, (uint8_t)mode };
+
+	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, sizeof(buf));
+}
+
+static uint32_t count_live(const struct hearth_rdma *r)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		nr += r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE;
+	return nr;
+}
+
+/* Both ends hear the same: that it goes, or that it does not. */
+static int agree(struct hearth_control *c, struct hearth_rdma *r, struct hearth_reader *reader)
+{
+	enum hearth_rdma_mode mode = HEARTH_RDMA_MODE_READ;
+	char theirs[HEARTH_RDMA_WHY_BYTES] = "";
+	int ret = connect_rails(r, reader), err;
+
+	if (!ret)
+		ret = hearth_rdma_start(r);
+	if (!ret) {
+		hearth_rdma_ping(r);
+		mode = hearth_rdma_choose(r);
+		ret = hearth_rdma_set_mode(r, mode);
+	}
+	err = send_go(c, ret ? 0 : count_live(r), mode);
+	if (err)
+		return fail(r->why, err, strerror(-err));
+	/* Who was turned away hears from the far end why. */
+	err = receive(c, STEP_SET, reader, ret == -ECONNREFUSED ? r->why : theirs);
+	if (err && !ret)
+		memcpy(r->why, theirs, sizeof(r->why));
+	return ret ? ret : err;
+}
+
+int hearth_rails_ask(struct hearth_control *c, const struct hearth_rdma_plan *plan,
+		     struct hearth_rdma **ret)
+{
+	struct hearth_reader reader;
+	struct hearth_rdma *r;
+	int err = hearth_rdma_create(plan, &r);
+
+	if (err)
+		return err;
+	err = send_ask(c, plan);
+	if (err)
+		fail(r->why, err, strerror(-err));
+	else
+		err = receive(c, STEP_OFFER, &reader, r->why);
+	if (!err)
+		err = agree(c, r, &reader);
+	if (err) {
+		snprintf(plan->why, HEARTH_RDMA_WHY_BYTES, "%s", r->why);
+		hearth_rdma_free(r);
+		return err;
+	}
+	*ret = r;
+	return 0;
+}
+
+int hearth_rails_alone(struct hearth_control *c)
+{
+	uint8_t step = STEP_ALONE;
+
+	return hearth_control_send(c, HEARTH_FRAME_RAILS, &step, 1);
+}
+
+static int refuse(struct hearth_rails *v, enum step step, const char *why)
+{
+	uint8_t buf[HEARTH_RDMA_WHY_BYTES + 8];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u8(&w, (uint8_t)step);
+	hearth_put_string(&w, why, strlen(why));
+	return hearth_control_send(v->control, HEARTH_FRAME_RAILED, buf, w.len);
+}
+
+static int send_offer(struct hearth_rails *v, uint16_t port)
+{
+	const struct hearth_rdma *r = v->rdma;
+	uint8_t buf[64 + HEARTH_RDMA_MAX_RAILS * (1 + ADDRESS_BYTES)];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_u8(&w, STEP_OFFER);
+	hearth_put_string(&w, "", 0);
+	hearth_put_u16(&w, port);
+	hearth_put_bytes(&w, r->nonce, sizeof(r->nonce));
+	hearth_put_u8(&w, (uint8_t)r->nr_places);
+	for (uint32_t i = 0; i < r->nr_places; i++)
+		put_address(&w, &r->places[i].addr);
+	return hearth_control_send(v->control, HEARTH_FRAME_RAILED, buf, w.len);
+}
+
+/* Listens; 0, or -errno with the reason in @why. */
+static int open_bundle(struct hearth_rails *v, struct hearth_rdma_plan *plan, uint16_t *ret_port,
+		       char *why)
+{
+	int ret;
+
+	plan->why = why;
+	ret = hearth_rdma_create(plan, &v->rdma);
+	if (ret)
+		return ret;
+	ret = hearth_random_bytes(v->rdma->nonce, sizeof(v->rdma->nonce));
+	hearth_rdma_seal_key(&v->rdma->ticket, v->rdma->nonce, v->rdma->seal.key);
+	if (!ret)
+		ret = hearth_rdma_listen(v->rdma, ret_port);
+	if (!ret)
+		ret = hearth_rdma_start(v->rdma);
+	if (ret)
+		snprintf(why, HEARTH_RDMA_WHY_BYTES, "%s", v->rdma->why);
+	return ret;
+}
+
+static void give_up(struct hearth_rails *v)
+{
+	if (v->rdma)
+		hearth_rdma_free(v->rdma);
+	v->rdma = NULL;
+}
+
+/* 1 if an offer was made, 0 if not, or -errno. */
+static int hear_ask(struct hearth_rails *v, struct hearth_reader *r)
+{
+	struct hearth_rdma_plan plan = *v->plan;
+	char why[HEARTH_RDMA_WHY_BYTES] = "out of memory";
+	uint16_t version = hearth_get_u16(r), port = 0;
+	uint8_t mode = hearth_get_u8(r), keeps_order;
+	int ret;
+
+	plan.mode = (enum hearth_rdma_mode)mode;
+	plan.queues_per_rail = hearth_get_u8(r);
+	keeps_order = hearth_get_u8(r);
+	plan.keeps_order = keeps_order;
+	if (version != HEARTH_RDMA_VERSION) {
+		snprintf(why, sizeof(why),
+			 "its RDMA protocol is version %d, this end's is %u; install the same version at both ends",
+			 HEARTH_RDMA_VERSION, version);
+		return refuse(v, STEP_OFFER, why);
+	}
+	if (r->is_bad || hearth_reader_left(r) || mode >= HEARTH_NR_RDMA_MODES || keeps_order > 1)
+		return -EPROTO;
+	if (!open_bundle(v, &plan, &port, why)) {
+		ret = send_offer(v, port);
+		return ret ? ret : 1;
+	}
+	give_up(v);
+	return refuse(v, STEP_OFFER, why);
+}
+
+/* 1 if all queue pairs are there, 0 if nothing came of it, or -errno. */
+static int hear_go(struct hearth_rails *v)
+{
+	struct hearth_frame f;
+	struct hearth_reader r;
+	char why[HEARTH_RDMA_WHY_BYTES];
+	uint8_t step, nr, mode;
+	int ret = hearth_control_recv(v->control, &f);
+
+	if (ret)
+		return ret;
+	r = hearth_reader_of(f.body, f.len);
+	step = hearth_get_u8(&r);
+	nr = hearth_get_u8(&r);
+	mode = hearth_get_u8(&r);
+	if (f.type != HEARTH_FRAME_RAILS || step != STEP_GO || r.is_bad || hearth_reader_left(&r) ||
+	    nr > HEARTH_RDMA_MAX_QUEUES ||
+	    (mode != HEARTH_RDMA_MODE_READ && mode != HEARTH_RDMA_MODE_WRITE))
+		return -EPROTO;
+	if (!nr) {
+		hearth_rdma_why(v->rdma, why);
+		return refuse(v, STEP_SET, why);
+	}
+	ret = hearth_rdma_await(v->rdma, nr, LIVE_SECONDS);
+	hearth_rdma_stop_listening(v->rdma);
+	if (ret)
+		fail(v->rdma->why, ret, "rdma_accept: not all queue pairs came in");
+	if (!ret)
+		ret = hearth_rdma_set_mode(v->rdma, (enum hearth_rdma_mode)mode);
+	if (!ret)
+		ret = hearth_rdma_streams(v->rdma, v->streams);
+	if (ret)
+		return refuse(v, STEP_SET, v->rdma->why);
+	ret = refuse(v, STEP_SET, "");
+	return ret ? ret : 1;
+}
+
+/* Called if the client says something before its spare TCP stream is there. */
+static int hear_alone(void *ctx)
+{
+	const struct hearth_rails *v = ctx;
+	struct hearth_frame f;
+	int ret = hearth_control_recv(v->control, &f);
+
+	if (ret)
+		return ret;
+	if (f.type == HEARTH_FRAME_RAILS && f.len == 1 && f.body[0] == STEP_ALONE)
+		return 1;
+	hearth_control_unrecv(v->control, &f);
+	return 0;
+}
+
+/* 0 or -errno; without a spare it goes as well. */
+static int take_spare(struct hearth_rails *v)
+{
+	const struct hearth_word word = { hear_alone, v };
+	struct hearth_stream *spare = NULL;
+	int ret;
+
+	if (v->rdma->plan.keeps_order)
+		return 0;
+	ret = hearth_accept_streams(v->listen_fd, v->control->in_fd, &v->rdma->ticket, 1,
+				    2 * HEARTH_CONNECT_SECONDS, &word, &spare);
+	return spare ? hearth_rdma_set_spare(v->rdma, spare) : ret;
+}
+
+static void drop_streams(struct hearth_rails *v)
+{
+	for (uint32_t i = 0; i < v->plan->nr_streams; i++) {
+		if (v->streams[i])
+			v->streams[i]->ops->free(v->streams[i]);
+		v->streams[i] = NULL;
+	}
+	v->rdma = NULL; /* the last of them took it along */
+}
+
+int hearth_rails_heard(struct hearth_rails *v, const struct hearth_frame *f)
+{
+	struct hearth_reader r = hearth_reader_of(f->body, f->len);
+	int ret;
+
+	if (hearth_get_u8(&r) != STEP_ASK || v->rdma)
+		return -EPROTO;
+	ret = hear_ask(v, &r);
+	if (ret > 0)
+		ret = hear_go(v);
+	if (ret <= 0) {
+		give_up(v);
+		return ret ? ret : HEARTH_WORD_MORE;
+	}
+	ret = take_spare(v);
+	if (!ret)
+		return 1;
+	drop_streams(v);
+	return ret;
+}
