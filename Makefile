@@ -83,6 +83,11 @@ bench-lun: ## Hearth and its peers in a guest, timed and counted (MATRIX=quick|f
 	@tests/deps build check bench
 	@KERNEL=$(GUEST_KERNEL) tests/bench/lun
 
+bench-rdma: ## the mover and its peers over Soft-RoCE in a guest, to build/bench/rdma.json
+	@tests/deps build check bench
+	@$(MAKE) -C userspace all
+	@KERNEL=$(GUEST_KERNEL) tests/bench/rdma
+
 bench-uml: ## Hearth and its peers at native speed under User Mode Linux, to build/bench/uml.json
 	@tests/deps build uml
 	@tests/bench/uml
@@ -128,5 +133,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
-	bench-cache bench-copy bench-lun bench-report bench-uml bench-wan vm lint \
+	bench-cache bench-copy bench-lun bench-rdma bench-report bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

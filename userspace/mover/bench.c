@@ -19,6 +19,7 @@
 #include "../common/units.h"
 #include "client.h"
 #include "engine.h"
+#include "rdma.h"
 
 #define DEFAULT_BYTES (1ull << 30)
 #define MAX_POINTS 32
@@ -30,11 +31,13 @@
 struct row {
 	const char *name;
 	uint8_t bench;
+	enum hearth_transport transport;
 	uint64_t size;
 	uint64_t depth;
 };
 
 struct figures {
+	const char *transport;
 	uint64_t bytes;
 	double gbit_s;
 	double near_cpu; /* seconds per GiB */
@@ -79,6 +82,13 @@ static double per_gib(uint64_t ns, uint64_t bytes)
 	return (double)ns / 1e9 / ((double)bytes / (double)(1u << 30));
 }
 
+static const char *name_transport(const struct row *row, const struct hearth_route *route)
+{
+	if (row->transport == HEARTH_TRANSPORT_RDMA)
+		return route->mode && *route->mode == 'w' ? "rdma-write" : "rdma-read";
+	return row->bench & HEARTH_BENCH_SPLICE ? "tcp-splice" : "tcp";
+}
+
 /* Runs one row; the exit code of its job. */
 static enum hearth_exit measure(const struct hearth_command *cmd, const struct row *row,
 				struct figures *ret)
@@ -90,6 +100,7 @@ static enum hearth_exit measure(const struct hearth_command *cmd, const struct r
 	uint64_t cpu_ns;
 
 	one.opt.bench = row->bench;
+	one.transport = row->transport;
 	one.opt.block_bytes = (uint32_t)row->size;
 	one.nr_streams = (uint32_t)row->depth;
 	one.opt.spares_streams = false;
@@ -103,6 +114,7 @@ static enum hearth_exit measure(const struct hearth_command *cmd, const struct r
 	hearth_report_stop(&report, code);
 	if (code == HEARTH_EXIT_OK)
 		*ret = (struct figures){
+			.transport = name_transport(row, &report.route),
 			.bytes = job.count.bytes_moved,
 			.gbit_s = (double)job.count.bytes_moved * 8 / (double)job.count.run_ns,
 			.near_cpu = per_gib(hearth_cpu_ns() - cpu_ns, job.count.bytes_moved),
@@ -130,19 +142,18 @@ static void print_heading(const struct hearth_command *cmd)
 static void print_row(const struct hearth_command *cmd, const struct row *row,
 		      const struct figures *f)
 {
-	const char *transport = row->bench & HEARTH_BENCH_SPLICE ? "tcp-splice" : "tcp";
 	json_t *line;
 	char size[32], *text;
 
 	if (!cmd->is_json) {
-		printf("%-16s %-10s %9s %5llu %9.2f %9.3f %9.3f\n", row->name, transport,
+		printf("%-16s %-10s %9s %5llu %9.2f %9.3f %9.3f\n", row->name, f->transport,
 		       hearth_format_size(size, sizeof(size), row->size),
 		       (unsigned long long)row->depth, f->gbit_s, f->near_cpu, f->far_cpu);
 		fflush(stdout);
 		return;
 	}
 	line = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:f, s:f, s:f, s:f, s:f}", "event",
-			 "bench", "case", row->name, "transport", transport, "message_bytes",
+			 "bench", "case", row->name, "transport", f->transport, "message_bytes",
 			 (json_int_t)row->size, "depth", (json_int_t)row->depth, "bytes",
 			 (json_int_t)f->bytes, "hashed",
 			 !(cmd->opt.flags & HEARTH_UNHASHED), "gbit_s", f->gbit_s,
@@ -157,7 +168,8 @@ static void print_row(const struct hearth_command *cmd, const struct row *row,
 }
 
 /* All sizes and depths of one case. */
-static enum hearth_exit sweep(const struct hearth_command *cmd, const char *name, uint8_t bench)
+static enum hearth_exit sweep(const struct hearth_command *cmd, const char *name, uint8_t bench,
+			      enum hearth_transport transport)
 {
 	uint64_t sizes[MAX_POINTS], depths[MAX_POINTS];
 	size_t nr_sizes = parse_list("sizes", cmd->bench.sizes, HEARTH_BLOCK_MIN_PAYLOAD,
@@ -168,7 +180,8 @@ static enum hearth_exit sweep(const struct hearth_command *cmd, const char *name
 	enum hearth_exit code = nr_depths ? HEARTH_EXIT_OK : HEARTH_EXIT_USAGE;
 
 	for (size_t i = 0; i < nr_sizes * nr_depths && code == HEARTH_EXIT_OK; i++) {
-		struct row row = { name, bench, sizes[i / nr_depths], depths[i % nr_depths] };
+		struct row row = { name, bench, transport, sizes[i / nr_depths],
+				   depths[i % nr_depths] };
 		struct figures f;
 
 		code = measure(cmd, &row, &f);
@@ -204,22 +217,38 @@ static bool set_up(struct hearth_command *cmd)
 	return true;
 }
 
-enum hearth_exit hearth_run_bench(struct hearth_command *cmd)
+/* All cases over one transport; @how: further bits of enum hearth_bench. */
+static enum hearth_exit run_cases(const struct hearth_command *cmd, uint8_t how,
+				  enum hearth_transport transport)
 {
 	static const uint8_t memory = HEARTH_BENCH_FROM_MEMORY | HEARTH_BENCH_TO_MEMORY;
+	enum hearth_exit code = sweep(cmd, "memory to memory", memory | how, transport);
+
+	if (!code && cmd->bench.from)
+		code = sweep(cmd, "file to memory", HEARTH_BENCH_TO_MEMORY | how, transport);
+	if (!code && has_far_file(cmd))
+		code = sweep(cmd, "memory to file", HEARTH_BENCH_FROM_MEMORY | how, transport);
+	return code;
+}
+
+enum hearth_exit hearth_run_bench(struct hearth_command *cmd)
+{
 	enum hearth_exit code = set_up(cmd) ? HEARTH_EXIT_OK : HEARTH_EXIT_USAGE;
 	bool splices = cmd->opt.seal == HEARTH_SEAL_NONE && !cmd->opt.compress_level;
+	bool has_tcp = cmd->transport != HEARTH_TRANSPORT_RDMA;
+	bool has_rdma = cmd->transport == HEARTH_TRANSPORT_RDMA ||
+			(cmd->transport == HEARTH_TRANSPORT_AUTO && hearth_rdma_has_device() &&
+			 !cmd->opt.compress_level && !cmd->opt.congestion &&
+			 cmd->data_path <= HEARTH_DATA_DIRECT);
 
 	if (code == HEARTH_EXIT_OK)
 		print_heading(cmd);
-	for (uint8_t splice = 0; splice <= (splices ? HEARTH_BENCH_SPLICE : 0) && !code;
-	     splice += HEARTH_BENCH_SPLICE) {
-		code = sweep(cmd, "memory to memory", memory | splice);
-		if (!code && cmd->bench.from)
-			code = sweep(cmd, "file to memory", HEARTH_BENCH_TO_MEMORY | splice);
-		if (!code && has_far_file(cmd))
-			code = sweep(cmd, "memory to file", HEARTH_BENCH_FROM_MEMORY | splice);
-	}
+	if (!code && has_tcp)
+		code = run_cases(cmd, 0, HEARTH_TRANSPORT_TCP);
+	if (!code && has_tcp && splices)
+		code = run_cases(cmd, HEARTH_BENCH_SPLICE, HEARTH_TRANSPORT_TCP);
+	if (!code && has_rdma)
+		code = run_cases(cmd, 0, HEARTH_TRANSPORT_RDMA);
 	/* They belong to the plan. */
 	cmd->sources = NULL;
 	cmd->nr_sources = 0;

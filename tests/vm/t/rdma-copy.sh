@@ -105,3 +105,15 @@ says '--data says how TCP is to go'
 expect 0 hcp --json -z file x:"$PWD/packed"
 equal 'compressed' "$(summary 's["transport"]')" tcp
 [ "$(summary 's["transport_why"]')" = '--compress packs what goes over TCP' ] || fail 'it does not say why TCP'
+
+# Measurements: every case over RDMA alone, and nothing stays behind.
+expect 0 hcp bench --json --transport=rdma --bytes=2M --sizes=64K,512K --depths=2 --from=file x:"$PWD/measured"
+python3 - out <<'END'
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert {(r["case"], r["message_bytes"]) for r in rows} == {
+    (c, s) for c in ("memory to memory", "file to memory", "memory to file") for s in (65536, 524288)}, rows
+assert all(r["transport"] == "rdma-read" and r["gbit_s"] > 0 for r in rows), rows
+assert all(r["bytes"] == (12000001 if r["case"] == "file to memory" else 2 << 20) for r in rows), rows
+END
+[ ! -e measured ] || fail 'a measurement left a file'
