@@ -97,7 +97,8 @@ static int remove_others(int fd, uint32_t flags, const void *attrs, size_t len)
 	size_t value_len;
 	int ret = names_len < 0 ? (int)names_len : 0;
 
-	for (char *name = names; !ret && name < names + names_len; name += strlen(name) + 1)
+	for (char *name = names; !ret && names && name < names + names_len;
+	     name += strlen(name) + 1)
 		if (is_wanted(name, flags) && !find_attr(attrs, len, name, &value_len) &&
 		    fremovexattr(fd, name) && errno != ENODATA)
 			ret = -errno;
