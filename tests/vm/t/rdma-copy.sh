@@ -4,6 +4,7 @@
 # Over RDMA hearthcp copies what it copies over TCP: either way, in both modes, sealed, trees, from a daemon, restarted.
 # topology: 2n
 # needs: userspace
+# limit: 400
 
 . "$HEARTH_TESTS/lib.sh"
 . "$HEARTH_TESTS/lib-rdma.sh"

@@ -4,6 +4,7 @@
 # A silent rail is noticed, a peer that is killed is told of, and a receiver that stands still uses up no receives.
 # topology: 2n
 # needs: userspace
+# limit: 400
 
 . "$HEARTH_TESTS/lib.sh"
 . "$HEARTH_TESTS/lib-rdma.sh"

@@ -4,6 +4,7 @@
 # Two rails carry the same; one that is cut leaves its blocks to the other, the last one to TCP; a slow receiver is waited for.
 # topology: 2n
 # needs: userspace
+# limit: 400
 
 . "$HEARTH_TESTS/lib.sh"
 . "$HEARTH_TESTS/lib-rdma.sh"
