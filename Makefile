@@ -66,6 +66,11 @@ check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledge
 	@tests/powercut/run -k $(GUEST_KERNEL) --mutant
 	@tests/powercut/run -k $(GUEST_KERNEL) -n $(or $(N),100)
 
+check-cycles: ## create, export, use, unexport, delete a LUN and unload the module CYCLES=500 times: no memory is left behind (KERNEL=)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/vm -t 2n -k $(GUEST_KERNEL) --limit 36000 --idle 1800 -- tests/vm/guest/cycles $(or $(CYCLES),500)
+
 check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
@@ -132,6 +137,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
 	bench-cache bench-copy bench-lun bench-rdma bench-report bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
