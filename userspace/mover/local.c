@@ -17,11 +17,21 @@ struct local_sender {
 	const struct hearth_command *cmd;
 };
 
+/* An end that could not even begin tells nobody; the other must not wait for it. */
+static void hang_up(const struct hearth_wires *wires)
+{
+	shutdown(wires->control->out_fd, SHUT_RDWR);
+	for (uint32_t i = 0; i < wires->nr_streams; i++)
+		wires->streams[i]->ops->cancel(wires->streams[i]);
+}
+
 static void *send_thread(void *arg)
 {
 	struct local_sender *s = arg;
 
-	hearth_send(&s->job, &s->wires, s->cmd->sources, s->cmd->nr_sources);
+	if (hearth_send(&s->job, &s->wires, s->cmd->sources, s->cmd->nr_sources) ==
+	    HEARTH_EXIT_SYSTEM)
+		hang_up(&s->wires);
 	return NULL;
 }
 
@@ -42,6 +52,8 @@ static enum hearth_exit run_ends(const struct hearth_command *cmd, struct hearth
 		return HEARTH_EXIT_SYSTEM;
 	}
 	code = hearth_receive(job, near, cmd->destination.path, NULL, 0);
+	if (code == HEARTH_EXIT_SYSTEM)
+		hang_up(near);
 	pthread_join(thread, NULL);
 	hearth_job_exit(&sender.job);
 	return code;

@@ -182,6 +182,7 @@ struct reception {
 	const struct hearth_word *word; /* of the listening thread */
 	pthread_mutex_t lock;
 	uint32_t nr_arrived;
+	bool has_no_memory; /* for one that has proved himself: he will not come again */
 	int wake_fd; /* a stranger has been heard */
 	struct stranger {
 		struct reception *reception;
@@ -195,8 +196,10 @@ static bool admit(struct reception *rc, int fd, uint32_t number, const uint8_t *
 {
 	struct hearth_stream *s = hearth_tcp_stream(fd, fd, rc->ticket->session);
 
-	if (!s)
+	if (!s) {
+		rc->has_no_memory = true;
 		return false;
+	}
 	hearth_tcp_protect(s, rc->ticket->seal, seal_key, true);
 	if (rc->take(rc->arg, number, s))
 		rc->nr_arrived++;
@@ -257,14 +260,15 @@ static void invite(struct reception *rc, int fd)
 		hearth_close(&s->fd);
 }
 
-static bool all_arrived(struct reception *rc)
+/* 1 if all have arrived, 0 if not yet, or -ENOMEM. */
+static int all_arrived(struct reception *rc)
 {
-	bool yes;
+	int ret;
 
 	pthread_mutex_lock(&rc->lock);
-	yes = rc->nr_arrived == rc->nr_streams;
+	ret = rc->has_no_memory ? -ENOMEM : rc->nr_arrived == rc->nr_streams;
 	pthread_mutex_unlock(&rc->lock);
-	return yes;
+	return ret;
 }
 
 /*
@@ -335,7 +339,7 @@ static int next_connection(int listen_fd)
 /* Until all streams are there, or there is nothing more to wait for. 0, 1 or -errno. */
 static int receive_all(struct reception *rc, int listen_fd, int client_fd, uint64_t deadline)
 {
-	int ret = 0;
+	int ret = 0, all = 0;
 
 	for (int i = 0; i < MAX_STRANGERS; i++)
 		rc->seats[i].fd = -1;
@@ -344,7 +348,7 @@ static int receive_all(struct reception *rc, int listen_fd, int client_fd, uint6
 		return -errno;
 	pthread_mutex_init(&rc->lock, NULL);
 	fcntl(listen_fd, F_SETFL, O_NONBLOCK);
-	while (!ret && !all_arrived(rc)) {
+	while (!ret && !(all = all_arrived(rc))) {
 		int fd = next_connection(listen_fd);
 
 		if (fd >= 0)
@@ -357,7 +361,7 @@ static int receive_all(struct reception *rc, int listen_fd, int client_fd, uint6
 			ret = hear_word(rc);
 	}
 	see_off(rc);
-	return ret;
+	return ret || all > 0 ? ret : all;
 }
 
 static bool take_first(void *arg, uint32_t number, struct hearth_stream *s)

@@ -5,6 +5,18 @@
 
 #include "options.h"
 
+/* Takes over both; a path there must be. */
+static bool found(struct hearth_location *ret, char *host, char *path, bool has_host)
+{
+	if (path && (host || !has_host)) {
+		*ret = (struct hearth_location){ host, path };
+		return true;
+	}
+	free(host);
+	free(path);
+	return hearth_complain("out of memory");
+}
+
 /* "hearth://[user@]host[:port]/module/path": the host is all up to the module. */
 static bool parse_url(const char *text, struct hearth_location *ret)
 {
@@ -12,8 +24,7 @@ static bool parse_url(const char *text, struct hearth_location *ret)
 
 	if (!slash || slash == rest || !slash[1] || slash[1] == '/')
 		return hearth_complain("%s: give hearth://[USER@]HOST[:PORT]/MODULE/PATH", text);
-	*ret = (struct hearth_location){ strndup(text, (size_t)(slash - text)), strdup(slash + 1) };
-	return true;
+	return found(ret, strndup(text, (size_t)(slash - text)), strdup(slash + 1), true);
 }
 
 /* "host:path" has its colon before any slash; "[v6::address]:path" is a host too. */
@@ -30,19 +41,16 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 	if (!*text)
 		return hearth_complain("an empty name is neither a source nor a destination; "
 				       "the directory here is \".\"");
-	if (!colon || (slash && slash < colon)) {
-		*ret = (struct hearth_location){ NULL, strdup(text) };
-		return true;
-	}
+	if (!colon || (slash && slash < colon))
+		return found(ret, NULL, strdup(text), false);
 	if (colon == text)
 		return hearth_complain("%s: a host is missing before the colon; "
 				       "write ./%s for a file of that name",
 				       text, text);
 	if (!strncmp(colon, ":lun:", 5))
 		return hearth_complain("%s: copying into LUNs is not in this version", text);
-	*ret = (struct hearth_location){ strndup(text, (size_t)(colon - text)),
-					 strdup(colon[1] ? colon + 1 : ".") };
-	return true;
+	return found(ret, strndup(text, (size_t)(colon - text)), strdup(colon[1] ? colon + 1 : "."),
+		     true);
 }
 
 static bool take_source(struct hearth_command *cmd, const char *text)

@@ -350,8 +350,10 @@ enum hearth_exit hearth_run_remote(const struct hearth_command *cmd, struct hear
 	const char *host = cmd->destination.host ? cmd->destination.host : cmd->source_host;
 	struct remote *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r) {
+		hearth_job_fail(job, HEARTH_EXIT_SYSTEM, "out of memory");
 		return HEARTH_EXIT_SYSTEM;
+	}
 	r->cmd = cmd;
 	r->job = job;
 	r->report = report;

@@ -60,11 +60,15 @@ static struct hearth_block *next_block(struct hearth_sender *s, struct hearth_so
 {
 	struct hearth_block *b = hearth_pool_get(s->pool);
 	uint32_t tries;
+	int err = -ENODATA;
 
 	if (!b)
 		return NULL;
-	if (!hearth_source_fill(src, b, may_wait, &tries) ||
-	    hearth_flight_add(&s->flight, b, tries)) {
+	if (hearth_source_fill(src, b, may_wait, &tries))
+		err = hearth_flight_add(&s->flight, b, tries);
+	if (err == -ENOMEM)
+		hearth_job_fail(s->job, HEARTH_EXIT_SYSTEM, "out of memory");
+	if (err) {
 		hearth_pool_put(b);
 		return NULL;
 	}

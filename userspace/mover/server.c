@@ -295,6 +295,8 @@ static enum hearth_exit serve(struct hearth_control *c, const struct hearth_admi
 			 h.protocol, HEARTH_PROTOCOL, HEARTH_VERSION);
 		return refuse(c, HEARTH_EXIT_PROTOCOL, text);
 	}
+	if (err == -ENOMEM)
+		return refuse(c, HEARTH_EXIT_SYSTEM, "the far end is out of memory");
 	if (err)
 		return refuse(c, HEARTH_EXIT_PROTOCOL,
 			      "the far end did not understand the first message");
