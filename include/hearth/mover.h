@@ -22,7 +22,7 @@
 #define HEARTH_MAX_COMPRESS_LEVEL 19
 #define HEARTH_UNLIMITED UINT64_MAX
 #define HEARTH_VERSION "0.1"
-#define HEARTH_PROTOCOL 4
+#define HEARTH_PROTOCOL 5
 
 /* What the programs exit with; the man page hearthcp(1) has the table. */
 enum hearth_exit {
@@ -72,7 +72,8 @@ enum hearth_flag {
 	HEARTH_COPY_LINKS = 1u << 28,
 	HEARTH_RELATIVE = 1u << 29,
 	HEARTH_APPEND_VERIFY = 1u << 30, /* what is there of a shorter file is compared and kept */
-	HEARTH_ALL_FLAGS = (1u << 31) - 1,
+	HEARTH_IN_ORDER = 1u << 31, /* the destination is a pipe */
+	HEARTH_ALL_FLAGS = ~0u,
 };
 
 enum hearth_fsync {

@@ -38,6 +38,8 @@ static bool start_storage(struct hearth_engine *e, uint32_t device, int node)
 
 bool hearth_engine_is_split(const struct hearth_job *job)
 {
+	if (job->opt.flags & HEARTH_IN_ORDER)
+		return false; /* several threads at once would have no order */
 	if (job->opt.stages == HEARTH_STAGES_AUTO && job->opt.direct == HEARTH_DIRECT_YES)
 		return true;
 	if (job->opt.stages != HEARTH_STAGES_AUTO)

@@ -217,7 +217,7 @@ static bool load_names(struct hearth_command *cmd)
 	return true;
 }
 
-/* A pipe has no order but its own: one stream, and one thread at this end. */
+/* A pipe has no order but its own: one stream, one thread at this end, and at the other one, too, if it is to be written. */
 static bool check_pipe(struct hearth_command *cmd)
 {
 	bool prints = cmd->is_json || cmd->shows_names || cmd->shows_items;
@@ -230,6 +230,8 @@ static bool check_pipe(struct hearth_command *cmd)
 		return hearth_complain("-: no pipe with -n, --files-from, --remove-source-files");
 	cmd->nr_streams = 1;
 	cmd->opt.stages = HEARTH_STAGES_FUSED;
+	if (cmd->writes_stdout)
+		cmd->opt.flags |= HEARTH_IN_ORDER;
 	return true;
 }
 

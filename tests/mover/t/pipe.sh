@@ -16,6 +16,10 @@ for f in big empty block small; do
 	ncp $f - | cat > $f.out || fail "$f - here"
 	cmp $f $f.out
 done
+# What goes to a pipe has to be read in order, also where the far end has threads enough to read several blocks at once.
+random_file long 30000000
+ncp --direct=yes --block-size=64K "$HOST:$PWD/long" - | cmp - long || fail "to a pipe, with several threads at the far end"
+ncp --direct=yes --block-size=64K long - | cmp - long || fail "to a pipe, with several threads here"
 # shellcheck disable=SC2002
 cat big | ncp -z --fsync=file --stages=split - "$HOST:$PWD/again"
 cmp big again
