@@ -356,7 +356,7 @@ static void journal_vouches_for_what_was_recorded(void **state)
 	other = id;
 	other.mtime_nsec++;
 	assert_int_equal(reopen(dir, &other, &covered), -ESTALE);
-	/* A torn record, as long as a whole one or not, hides nothing before it, and has to be cleaned up. */
+	/* A torn record, whatever its length, hides nothing before it, and has to be cleaned up. */
 	for (int i = 0; i < 7; i++) {
 		assert_int_equal(write(j.fd, "torn", 4), 4);
 		assert_int_equal(reopen(dir, &id, &covered), -EUCLEAN);

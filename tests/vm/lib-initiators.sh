@@ -2,7 +2,7 @@
 #
 # Guest test helpers: several initiators, each with a name of its own, over iSCSI.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # $iqn and $address: lib-fabric.sh sets them
+# shellcheck disable=SC2154,SC2034 # lib-fabric.sh sets $iqn and $address; $disk is for whoever includes this
 #
 # Two sessions of one name are one initiator to LIO's reservations: it looks at the first four bytes of the ISID only, and
 # open-iscsi counts in the last two.

@@ -217,7 +217,10 @@ static bool load_names(struct hearth_command *cmd)
 	return true;
 }
 
-/* A pipe has no order but its own: one stream, one thread at this end, and at the other one, too, if it is to be written. */
+/*
+ * A pipe has no order but its own: one stream, one thread at this end, and at the other one, too,
+ * if the pipe is to be written.
+ */
 static bool check_pipe(struct hearth_command *cmd)
 {
 	bool prints = cmd->is_json || cmd->shows_names || cmd->shows_items;

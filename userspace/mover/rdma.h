@@ -35,8 +35,8 @@
 struct hearth_rdma;
 
 /*
- * What is locked for the blocks of an end: what was given, or what a pool begins with, if that may be
- * locked. It neither grows nor shrinks, since it is registered.
+ * What is locked for the blocks of an end: what was given, or what a pool begins with, if that may
+ * be locked. It neither grows nor shrinks, since it is registered.
  */
 uint64_t hearth_rdma_memory(uint64_t memory_bytes);
 

@@ -20,8 +20,9 @@
 
 #define PORT 1
 /*
- * Registered behind what is transferred: where a transfer ends with the last of 256 pages, Soft-RoCE
- * in Linux 6.1 looks at the next 256 already (rxe_mr_copy(), as KASAN says), so let them be there.
+ * Registered behind what is transferred: where a transfer ends with the last of 256 pages,
+ * Soft-RoCE in Linux 6.1 looks at the next 256 already (rxe_mr_copy(), as KASAN says), so let them
+ * be there.
  */
 #define SPARE 4096
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)

@@ -12,6 +12,7 @@
 . "$HEARTH_TESTS/lib-initiators.sh"
 
 iqn=iqn.2026-01.org.example:vol0
+# shellcheck disable=SC2154 # lib-initiators.sh sets $initiator_name
 reader=$initiator_name:reader
 writer=$initiator_name:writer
 
