@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libFuzzer target: everything that is parsed from a data connection or the
- * control channel. The first byte chooses the parser, the rest is its input.
+ * libFuzzer target: everything that is parsed from a data connection, a queue pair
+ * or the control channel. The first byte chooses the parser, the rest is its input.
  * Beside memory safety it checks that what was accepted is within the limits
  * that the engine relies on.
  */
@@ -12,6 +12,7 @@
 #include "index.h"
 #include "names.h"
 #include "pool.h"
+#include "rdma_wire.h"
 #include "session.h"
 
 #define BLOCK_BYTES 65536
@@ -101,6 +102,27 @@ static void fuzz_path(const struct hearth_frame *f)
 			strlen(path.limits[i].end) < sizeof(path.limits[i].end));
 }
 
+static void fuzz_rdma_message(const uint8_t *data, size_t size)
+{
+	struct hearth_rdma_msg m;
+
+	if (hearth_rdma_decode(data, size, &m))
+		return;
+	require(m.type > 0 && m.type < HEARTH_RDMA_NR_TYPES && m.nr_ids <= HEARTH_RDMA_MAX_IDS);
+	require(!m.head || (m.head >= data && m.head + m.head_len <= data + size));
+}
+
+/* Nobody who does not know the key gets in. */
+static void fuzz_rdma_request(const uint8_t *data, size_t size)
+{
+	static const struct hearth_ticket ticket = { .key = { 1 } };
+	static const uint8_t nonce[HEARTH_RDMA_NONCE_BYTES];
+	struct hearth_rdma_proof proof = { 0 };
+
+	require(hearth_rdma_check_request(data, size, &ticket, nonce, &proof));
+	require(hearth_rdma_check_answer(data, size, &proof, &ticket, nonce));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hearth_frame f = { .body = data + 1, .len = (uint32_t)size - 1 };
@@ -150,6 +172,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 11:
 		fuzz_path(&f);
+		break;
+	case 12:
+		fuzz_rdma_message(data + 1, size - 1);
+		break;
+	case 13:
+		fuzz_rdma_request(data + 1, size - 1);
 		break;
 	default:
 		hearth_parse_u8(&f, &u8);
