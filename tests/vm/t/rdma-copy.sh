@@ -61,9 +61,11 @@ done
 expect 0 hcp -aHA --transport=rdma x:"$PWD/tree/" pulled-tree
 same_tree tree pulled-tree
 
-# From a pipe.
+# From a pipe, and to one.
 expect 0 hcp --transport=rdma - x:"$PWD/piped" <file
 cmp file piped
+expect 0 hcp --transport=rdma x:"$PWD/file" -
+cmp file out
 
 # A daemon; blocks are sealed unless that is turned off.
 "$programs/hearthd" --generate-key=alice >keys
