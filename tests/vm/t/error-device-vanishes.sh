@@ -30,3 +30,7 @@ case $state in
 gone|degraded) ;;
 *) fail "state: $state after the device vanished" ;;
 esac
+# What it has not flushed can never be; it is given up once nobody sees the LUN any more.
+undo_now detach_lun
+echo 1 >/sys/class/hearth/vol0/discard_dirty
+equal 'dirty bytes in the end' "$(</sys/class/hearth/vol0/dirty_bytes)" 0
