@@ -17,21 +17,22 @@ for device in /sys/class/net/*/device; do
 	[ "$(<"$device/numa_node")" != 1 ] || card=$(basename "$(dirname "$device")")
 done
 [ -n "$card" ] || fail 'no card is on node 1'
-ip addr add 10.9.0.1/24 dev "$card"
+ip addr add 10.77.0.1/24 dev "$card"
 ip link set "$card" up
 defer modprobe -r e1000e
 
 cat >rsh <<'END'
 #!/bin/sh
 shift
-SSH_CONNECTION='x x 10.9.0.1 x' exec "$@"
+SSH_CONNECTION='x x 10.77.0.1 x' exec "$@"
 END
 chmod +x rsh
-far=(-e ./rsh --hearthd-path="$hearthd")
+# other tests leave RDMA devices behind
+far=(--transport=tcp -e ./rsh --hearthd-path="$hearthd")
 head -c 12M /dev/urandom >source
 
 copy() {
-	"$hearthcp" "${far[@]}" "$@" source "10.9.0.1:$PWD/copied" 2>said
+	"$hearthcp" "${far[@]}" "$@" source "10.77.0.1:$PWD/copied" 2>said
 }
 
 says() {
@@ -60,7 +61,7 @@ blocks() {
 # in_the_middle OPTIONS: a copy that goes on for as long as it is looked at, in $client and $server.
 in_the_middle() {
 	rm -f copied .copied.*
-	"$hearthcp" "${far[@]}" --stages=split --block-size=64K --bwlimit=200K "$@" source "10.9.0.1:$PWD/copied" 2>said &
+	"$hearthcp" "${far[@]}" --stages=split --block-size=64K --bwlimit=200K "$@" source "10.77.0.1:$PWD/copied" 2>said &
 	client=$!
 	wait_for 100 test -s .copied.hearth-journal || fail "no copy: $(<said)"
 	server=$(pgrep -P "$client" -x hearthd) || fail "no hearthd: $(ps -ef --forest)"
