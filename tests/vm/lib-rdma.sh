@@ -29,6 +29,7 @@ start_mover() {
 # make_rail: railN on rN, 10.21.N.1
 make_rail() {
 	local n=$rails
+	ip link delete "r$n" 2>/dev/null || true # of a test that was killed
 	ip link add "r$n" type veth peer name "s$n"
 	defer ip link delete "r$n"
 	ip addr add "10.21.$n.1/24" dev "r$n"

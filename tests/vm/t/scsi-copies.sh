@@ -4,7 +4,7 @@
 # sg_xcopy (EXTENDED COPY by the target itself), sgp_dd with several threads, and sg_unmap, sg_write_same and
 # sg_compare_and_write between them: LUN and device have the very bytes.
 # topology: 2n
-# limit: 300
+# limit: 900
 
 . "$HEARTH_TESTS/lib.sh"
 . "$HEARTH_TESTS/lib-writeback.sh"
