@@ -109,8 +109,8 @@ stop_tgt() {
 
 # --- several initiators in one guest: a session each, by a name of its own ---
 
-# login_as NUMBER FABRIC: sets $disk to that initiator's disk.
-login_as() {
+# login_numbered NUMBER FABRIC: sets $disk to that initiator's disk.
+login_numbered() {
 	local name=hearth$1 transport=tcp record
 	[ "$2" != iser ] || transport=iser
 	record=(-m node -T "$iqn" -p "$address:$(port_of "$2")" -I "$name")
