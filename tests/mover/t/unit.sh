@@ -2,5 +2,6 @@
 # shellcheck shell=sh
 # The parts that need no process, against naive twins.
 "$TOOLS/unit"
+"$TOOLS/unit-lun"
 "$TOOLS/unit-rdma"
 "$TOOLS/steering"
