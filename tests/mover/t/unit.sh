@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # The parts that need no process, against naive twins.
 "$TOOLS/unit"
+"$TOOLS/unit-erofs"
 "$TOOLS/unit-lun"
 "$TOOLS/unit-rdma"
 "$TOOLS/steering"
