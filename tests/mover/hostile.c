@@ -177,7 +177,7 @@ static void be_receiver(void)
 	struct hearth_frame f = { 0 };
 	uint64_t seq = 12345;
 
-	hearth_control_send_u8(&c, HEARTH_FRAME_READY, is("eager-ack"));
+	hearth_control_send_u8(&c, HEARTH_FRAME_READY, is("eager-ack") || is("volume-eager"));
 	/* What is wanted must have been offered before. */
 	while (!strncmp(trick, "want", 4) && f.type != HEARTH_FRAME_INDEX &&
 	       !hearth_control_recv(&c, &f))
@@ -195,6 +195,10 @@ static void be_receiver(void)
 		hearth_control_send_seqs(&c, HEARTH_FRAME_ACK, &seq, 1);
 	} else if (is("keep-unasked")) {
 		hearth_control_send_keep(&c, 0, 0);
+	} else if (is("volume-eager") || is("volume-unknown")) {
+		hearth_control_send_volume(&c, is("volume-eager") ? 0 : 77, 1);
+	} else if (is("volume-huge")) {
+		hearth_control_send_volume(&c, 0, 200);
 	} else if (is("unknown")) {
 		hearth_control_send(&c, 99, "?", 1);
 	}

@@ -27,6 +27,13 @@ static void settle(struct hearth_sender *s, const struct hearth_flight_slot *slo
 	}
 }
 
+/* What one of several devices has stored makes room for more of it. */
+static void poke(struct hearth_sender *s)
+{
+	if (s->nr_volumes > 1)
+		hearth_devices_poke(&s->devices);
+}
+
 static int handle_ack(struct hearth_sender *s, const struct hearth_frame *f)
 {
 	uint64_t seqs[HEARTH_MAX_ACKS];
@@ -45,6 +52,7 @@ static int handle_ack(struct hearth_sender *s, const struct hearth_frame *f)
 		settle(s, &slot);
 		free(slot.segs);
 	}
+	poke(s);
 	return 0;
 }
 
@@ -62,7 +70,7 @@ static struct hearth_work *work_of(struct hearth_sender *s, uint64_t voff)
 /* Queues what a damaged block held once more, at the front. */
 static int resend(struct hearth_sender *s, const struct hearth_flight_slot *slot)
 {
-	struct hearth_work_range range = { .tries = slot->tries + 1 };
+	struct hearth_work_range range = { .tries = slot->tries + 1, .volume = slot->volume };
 	int ret = 0;
 
 	if (s->job->stream_fd >= 0) {
@@ -102,6 +110,7 @@ static int handle_nak(struct hearth_sender *s, const struct hearth_frame *f)
 		ret = resend(s, &slot);
 		free(slot.segs);
 	}
+	poke(s);
 	return ret;
 }
 
@@ -116,6 +125,7 @@ static int reroute(struct hearth_sender *s, const struct hearth_flight_slot *slo
 			.voff = slot->segs[i].voff,
 			.len = slot->segs[i].len,
 			.tries = slot->tries,
+			.volume = slot->volume,
 			.is_sum = slot->segs[i].kind == HEARTH_SEGMENT_SUM,
 		};
 
@@ -139,6 +149,7 @@ void hearth_sender_lose(struct hearth_sender *s, uint32_t number, const char *wh
 		ret = reroute(s, &slot);
 		free(slot.segs);
 	}
+	poke(s);
 	if (ret)
 		hearth_job_fail(s->job, HEARTH_EXIT_SYSTEM, "out of memory");
 }
@@ -172,19 +183,35 @@ static bool are_within(const struct hearth_ranges *ranges, const struct hearth_b
 	       (ranges->v[0].start >= b->voff && ranges->v[ranges->nr - 1].end <= b->end);
 }
 
-static int push_ranges(struct hearth_work *w, const struct hearth_ranges *ranges, bool is_sum)
+/* Queues a range by where the receiver writes it, file by file if that is not all one. */
+static int push_range(struct hearth_sender *s, struct hearth_batch *b, uint64_t start, uint64_t end,
+		      bool is_sum)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < ranges->nr && !ret; i++) {
-		const struct hearth_work_range range = {
-			.voff = ranges->v[i].start,
-			.len = ranges->v[i].end - ranges->v[i].start,
-			.is_sum = is_sum,
-		};
+	while (start < end && !ret) {
+		struct hearth_work_range range = { start, end - start, .is_sum = is_sum };
 
-		ret = hearth_work_push(w, range);
+		if (s->nr_volumes > 1) {
+			const struct hearth_entry *e = hearth_batch_find(b, start);
+			uint64_t left = e->voff + e->size - start;
+
+			range.volume = hearth_dirs_volume(&s->dirs, e->parent);
+			range.len = left < range.len ? left : range.len;
+		}
+		ret = hearth_work_push(&s->devices.work[b->device], range);
+		start += range.len;
 	}
+	return ret;
+}
+
+static int push_ranges(struct hearth_sender *s, struct hearth_batch *b,
+		       const struct hearth_ranges *ranges, bool is_sum)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ranges->nr && !ret; i++)
+		ret = push_range(s, b, ranges->v[i].start, ranges->v[i].end, is_sum);
 	return ret;
 }
 
@@ -201,9 +228,9 @@ static int accept_want(struct hearth_sender *s, struct hearth_batch *b,
 	/* What is not wanted is there already, as far as this end's progress goes. */
 	s->job->count.bytes_skipped +=
 		b->end - b->voff - wanted->covered - s->checked.covered;
-	ret = push_ranges(&s->devices.work[b->device], &s->checked, true);
+	ret = push_ranges(s, b, &s->checked, true);
 	hearth_ranges_exit(&s->checked);
-	return ret ? ret : push_ranges(&s->devices.work[b->device], wanted, false);
+	return ret ? ret : push_ranges(s, b, wanted, false);
 }
 
 static int handle_want(struct hearth_sender *s, const struct hearth_frame *f)
@@ -229,6 +256,20 @@ static int handle_check(struct hearth_sender *s, const struct hearth_frame *f)
 	if (s->job->stream_fd >= 0 || s->checked.nr)
 		return -EPROTO;
 	return hearth_parse_want(f, &s->checked_batch, &s->checked);
+}
+
+static int handle_volume(struct hearth_sender *s, const struct hearth_frame *f)
+{
+	uint64_t dir;
+	uint8_t volume;
+
+	if (hearth_parse_volume(f, &dir, &volume) || s->is_eager ||
+	    !hearth_dirs_set_volume(&s->dirs, dir, volume))
+		return -EPROTO;
+	if (volume >= s->nr_volumes)
+		s->nr_volumes = volume + 1u;
+	hearth_sender_share_out(s);
+	return 0;
 }
 
 static int handle_keep(struct hearth_sender *s, const struct hearth_frame *f)
@@ -293,6 +334,8 @@ static int handle(struct hearth_sender *s, const struct hearth_frame *f)
 		return handle_nak(s, f);
 	case HEARTH_FRAME_KEEP:
 		return handle_keep(s, f);
+	case HEARTH_FRAME_VOLUME:
+		return handle_volume(s, f);
 	case HEARTH_FRAME_LOST:
 		return handle_lost(s, f);
 	case HEARTH_FRAME_QUIET:

@@ -84,6 +84,7 @@ struct hearth_block {
 	uint32_t packed; /* length of the payload on the wire if it is packed, else 0 */
 	bool is_hashed;
 	bool is_damaged; /* it could not be unpacked */
+	uint8_t volume; /* sender: where the receiver writes it, by the receiver's number */
 	uint64_t seq;
 	uint64_t session;
 	int payload_fd; /* the payload is also here, for sendfile(); or -1 */

@@ -36,6 +36,8 @@
  *   PATH      sender -> receiver how the path was used, before BYE: path.c
  *   RAILS     client -> server   see rails.h
  *   RAILED    server -> client
+ *   VOLUME    receiver -> sender a directory's number, and which of the receiver's devices it lies on,
+ *                                 if that is not its parent's
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -82,6 +84,7 @@ enum hearth_frame_type {
 	HEARTH_FRAME_PATH,
 	HEARTH_FRAME_RAILS,
 	HEARTH_FRAME_RAILED,
+	HEARTH_FRAME_VOLUME,
 };
 
 struct hearth_frame {
@@ -148,6 +151,9 @@ int hearth_parse_want(const struct hearth_frame *f, uint64_t *ret_batch, struct 
 /* With --remove-source-files: this one is not, or not surely, at the destination. */
 int hearth_control_send_keep(struct hearth_control *c, uint64_t batch, uint32_t entry);
 int hearth_parse_keep(const struct hearth_frame *f, uint64_t *ret_batch, uint32_t *ret_entry);
+
+int hearth_control_send_volume(struct hearth_control *c, uint64_t dir, uint8_t volume);
+int hearth_parse_volume(const struct hearth_frame *f, uint64_t *ret_dir, uint8_t *ret_volume);
 
 int hearth_control_send_u64(struct hearth_control *c, enum hearth_frame_type type, uint64_t value);
 int hearth_parse_u64(const struct hearth_frame *f, uint64_t *ret);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../common/io.h"
@@ -167,12 +168,48 @@ static struct hearth_dir *add_root(struct hearth_receiver *r, struct stat *ret_s
 	return dir;
 }
 
-/* The directory is there and may be written to: so may be the file system that it is on. */
-void hearth_plan_file_system(struct hearth_receiver *r, int dir_fd, const char *name,
-			     const struct stat *st)
+static struct hearth_volume *add_volume(struct hearth_receiver *r, int dir_fd, const char *name,
+					dev_t device)
 {
-	if (!r->is_dry && r->job->opt.fsync == HEARTH_FSYNC_END)
-		hearth_volumes_add(&r->volumes, dir_fd, name, st->st_dev);
+	return hearth_volumes_add(&r->volumes, dir_fd, name, device,
+				  r->job->opt.fsync == HEARTH_FSYNC_END);
+}
+
+/* The first volume has the threads that run already; what can have none of its own shares them. */
+static void add_queue(struct hearth_receiver *r, struct hearth_volume *v, bool is_first)
+{
+	uint32_t nr = r->nr_queues;
+	char disk[32];
+
+	v->has_queue = true;
+	if (is_first || nr == HEARTH_MAX_DEVICES)
+		return;
+	snprintf(disk, sizeof(disk), "%u:%u", major(v->device), minor(v->device));
+	if (!hearth_engine_add_device(&r->engine, nr, disk))
+		return;
+	v->queue = (uint8_t)nr;
+	r->nr_queues = nr + 1;
+}
+
+/*
+ * The directory is there and may be written to: so may be the file system that it is on. The sender
+ * hears of it where another one than the parent's begins. 0 or -errno.
+ */
+int hearth_plan_volume(struct hearth_receiver *r, int dir_fd, const char *name,
+		       const struct stat *st, struct hearth_dir *dir, uint64_t number)
+{
+	uint8_t inherited = dir->volume;
+	struct hearth_volume *v;
+
+	if (r->is_dry)
+		return 0;
+	v = add_volume(r, dir_fd, name, st->st_dev);
+	if (v && !v->has_queue)
+		add_queue(r, v, !number);
+	dir->volume = v ? v->queue : 0;
+	return dir->volume == inherited
+		       ? 0
+		       : hearth_control_send_volume(r->wires->control, number, dir->volume);
 }
 
 int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
@@ -181,13 +218,16 @@ int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
 	bool is_meant = e->mode & 07777; /* the directory itself, not only what is in it */
 	struct stat st = { 0 }, backup;
 	struct hearth_dir *dir = add_root(r, &st);
+	int ret = 0;
 
 	if (!dir)
 		return -ENOMEM;
 	if (!r->is_root_virtual)
-		hearth_plan_file_system(r, r->root_fd, ".", &st);
-	if (r->backup_fd >= 0 && !fstat(r->backup_fd, &backup))
-		hearth_plan_file_system(r, r->backup_fd, ".", &backup);
+		ret = hearth_plan_volume(r, r->root_fd, ".", &st, dir, e->dir_no);
+	if (ret)
+		return ret;
+	if (!r->is_dry && r->backup_fd >= 0 && !fstat(r->backup_fd, &backup))
+		add_volume(r, r->backup_fd, ".", backup.st_dev);
 	dir->is_virtual = r->is_root_virtual;
 	dir->is_setgid = st.st_mode & S_ISGID;
 	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;

@@ -6,12 +6,12 @@
 #include "engine.h"
 #include "send.h"
 
-void hearth_devices_init(struct hearth_devices *d)
+void hearth_devices_init(struct hearth_devices *d, struct hearth_flight *flight)
 {
 	d->engine = NULL;
 	d->nr = 0;
 	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
-		hearth_work_init(&d->work[i]);
+		hearth_work_init(&d->work[i], flight);
 }
 
 void hearth_devices_exit(struct hearth_devices *d)
@@ -24,6 +24,12 @@ void hearth_devices_close(struct hearth_devices *d)
 {
 	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
 		hearth_work_close(&d->work[i]);
+}
+
+void hearth_devices_poke(struct hearth_devices *d)
+{
+	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
+		hearth_work_poke(&d->work[i]);
 }
 
 /* What cannot have threads of its own is served by the first device's. */

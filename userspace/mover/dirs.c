@@ -83,6 +83,34 @@ struct hearth_dir *hearth_dirs_at(struct hearth_dirs *d, uint32_t number)
 	return dir;
 }
 
+bool hearth_dirs_set_volume(struct hearth_dirs *d, uint64_t number, uint8_t volume)
+{
+	bool exists;
+
+	pthread_mutex_lock(&d->lock);
+	exists = number < d->nr;
+	if (exists) {
+		d->v[number]->has_volume = true;
+		d->v[number]->volume = volume;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return exists;
+}
+
+uint8_t hearth_dirs_volume(struct hearth_dirs *d, uint32_t number)
+{
+	const struct hearth_dir *dir;
+	uint8_t volume;
+
+	pthread_mutex_lock(&d->lock);
+	dir = d->v[number];
+	while (!dir->has_volume && !dir->is_anchor)
+		dir = d->v[dir->parent];
+	volume = dir->volume;
+	pthread_mutex_unlock(&d->lock);
+	return volume;
+}
+
 static void unlink_idle(struct hearth_dirs *d, struct hearth_dir *dir)
 {
 	*(dir->older ? &dir->older->newer : &d->oldest) = dir->newer;

@@ -30,6 +30,8 @@ struct hearth_dir {
 	bool is_listed; /* receiver: the index has all that is in it */
 	bool is_followed; /* sender: its name may be a symlink */
 	bool is_setgid; /* receiver: what is made in it inherits its group */
+	bool has_volume; /* sender: the receiver said where it lies; else where its parent does */
+	uint8_t volume; /* which of the receiver's devices it lies on; at the sender if it has one */
 	uint32_t mode;
 	uint32_t uid;
 	uint32_t gid;
@@ -64,6 +66,10 @@ struct hearth_dir *hearth_dirs_add(struct hearth_dirs *d, uint32_t parent, const
 
 /* The directory's record, which stays where it is; @number must exist. */
 struct hearth_dir *hearth_dirs_at(struct hearth_dirs *d, uint32_t number);
+
+/* Sender: the receiver said that the directory lies on this volume. False if there is none such. */
+bool hearth_dirs_set_volume(struct hearth_dirs *d, uint64_t number, uint8_t volume);
+uint8_t hearth_dirs_volume(struct hearth_dirs *d, uint32_t number);
 
 /* An open descriptor, good until the matching put, or -errno. */
 int hearth_dirs_get(struct hearth_dirs *d, uint32_t number);

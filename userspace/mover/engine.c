@@ -83,11 +83,11 @@ bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const ch
 	return nr;
 }
 
-void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue)
+void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queues, uint32_t nr)
 {
 	hearth_lanes_join(&e->lanes);
-	if (queue)
-		hearth_queue_close(queue);
+	for (uint32_t i = 0; i < nr; i++)
+		hearth_queue_close(&queues[i]);
 	for (uint32_t i = 0; i < e->nr_workers; i++)
 		pthread_join(e->workers[i].thread, NULL);
 	e->nr_workers = 0;

@@ -57,8 +57,8 @@ bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_rol
  */
 bool hearth_engine_add_device(struct hearth_engine *e, uint32_t device, const char *disk);
 
-/* Storage threads end last; @queue, if any, is what they wait at. */
-void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queue);
+/* Storage threads end last; @queues, if any, are what they wait at. */
+void hearth_engine_join(struct hearth_engine *e, struct hearth_queue *queues, uint32_t nr);
 
 /*
  * The pool to use: the one that the wires bring, or @own as it begins; the plan hears of its pages.

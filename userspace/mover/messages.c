@@ -7,6 +7,7 @@
 #include "../common/bytes.h"
 #include "control.h"
 #include "index.h"
+#include "work.h"
 
 static struct hearth_reader reader_of(const struct hearth_frame *f)
 {
@@ -83,6 +84,27 @@ int hearth_parse_keep(const struct hearth_frame *f, uint64_t *ret_batch, uint32_
 	if (entry >= HEARTH_INDEX_MAX_ENTRIES)
 		r.is_bad = true;
 	*ret_entry = (uint32_t)entry;
+	return finish(&r);
+}
+
+int hearth_control_send_volume(struct hearth_control *c, uint64_t dir, uint8_t volume)
+{
+	uint8_t buf[16];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
+
+	hearth_put_varint(&w, dir);
+	hearth_put_u8(&w, volume);
+	return hearth_control_send(c, HEARTH_FRAME_VOLUME, buf, w.len);
+}
+
+int hearth_parse_volume(const struct hearth_frame *f, uint64_t *ret_dir, uint8_t *ret_volume)
+{
+	struct hearth_reader r = reader_of(f);
+
+	*ret_dir = hearth_get_varint(&r);
+	*ret_volume = hearth_get_u8(&r);
+	if (*ret_volume >= HEARTH_MAX_DEVICES)
+		r.is_bad = true;
 	return finish(&r);
 }
 

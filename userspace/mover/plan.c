@@ -64,9 +64,8 @@ static int make_directory(struct hearth_receiver *r, int dir_fd, struct hearth_d
 			return refuse(r, b, e,
 				      "something else of that name is in the way of a directory; remove it",
 				      0);
-		hearth_plan_file_system(r, dir_fd, name, &st);
 		enter_existing(r, dir, b, e, &st);
-		return 0;
+		return hearth_plan_volume(r, dir_fd, name, &st, dir, e->dir_no);
 	}
 	if (r->job->opt.flags & HEARTH_EXISTING)
 		return 0;
@@ -87,13 +86,14 @@ static int plan_directory(struct hearth_receiver *r, const struct hearth_batch *
 	const char *name = hearth_entry_name(b, e);
 	struct hearth_dir *dir = hearth_dirs_add(&r->dirs, e->parent, name);
 	struct hearth_dir *parent = hearth_dirs_at(&r->dirs, e->parent);
-	int dir_fd;
+	int dir_fd, ret;
 
 	if (!dir)
 		return -ENOMEM;
 	dir->is_bad = parent->is_bad;
 	dir->is_virtual = parent->is_virtual;
 	dir->is_setgid = parent->is_setgid;
+	dir->volume = parent->volume;
 	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;
 	dir->key = hearth_seen_key(parent->key, name);
 	if (dir->is_bad)
@@ -108,9 +108,9 @@ static int plan_directory(struct hearth_receiver *r, const struct hearth_batch *
 	dir->is_bad = true;
 	if (dir_fd < 0)
 		return refuse(r, b, e, "its directory cannot be opened", dir_fd);
-	make_directory(r, dir_fd, dir, b, e);
+	ret = make_directory(r, dir_fd, dir, b, e);
 	hearth_dirs_put(&r->dirs, e->parent);
-	return 0;
+	return ret;
 }
 
 /* True if the file is left as it is, whatever the source has. */

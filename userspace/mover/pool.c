@@ -274,6 +274,16 @@ int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes)
 	return 0;
 }
 
+uint64_t hearth_pool_bytes(struct hearth_pool *pool)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&pool->idle.lock);
+	bytes = (uint64_t)pool->nr_blocks * pool->block_bytes;
+	pthread_mutex_unlock(&pool->idle.lock);
+	return bytes;
+}
+
 void hearth_pool_close(struct hearth_pool *pool)
 {
 	struct hearth_queue *q = &pool->idle;

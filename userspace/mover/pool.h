@@ -78,6 +78,9 @@ int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t me
  */
 int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes);
 
+/* What all its blocks hold together. */
+uint64_t hearth_pool_bytes(struct hearth_pool *pool);
+
 /* Waits for an idle block; NULL once the pool was closed. */
 struct hearth_block *hearth_pool_get(struct hearth_pool *pool);
 

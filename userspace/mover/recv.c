@@ -29,7 +29,8 @@ static void cancel(void *arg)
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 	hearth_table_cancel(&r->table);
-	hearth_queue_close(&r->received);
+	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
+		hearth_queue_close(&r->received[i]);
 	hearth_pool_close(r->pool);
 	hearth_engine_cancel(&r->engine);
 }
@@ -284,13 +285,34 @@ static void fused_worker(void *end, struct hearth_stream *stream)
 		;
 }
 
+/*
+ * Where the threads of the block's device wait. A block that came before its index entry can only
+ * be one of a job that has asked for nothing yet, and knows one device.
+ */
+static struct hearth_queue *queue_of(struct hearth_receiver *r, const struct hearth_block *b)
+{
+	struct hearth_batch *batch;
+	uint32_t number = 0;
+
+	if (r->nr_queues == 1)
+		return &r->received[0];
+	batch = hearth_table_get(&r->table, b->segs[0].voff);
+	if (batch) {
+		const struct hearth_entry *e = hearth_batch_find(batch, b->segs[0].voff);
+
+		number = hearth_dirs_at(&r->dirs, e->parent)->volume;
+		hearth_table_put(&r->table, batch);
+	}
+	return &r->received[number];
+}
+
 static void network_worker(void *end, struct hearth_stream *stream)
 {
 	struct hearth_receiver *r = end;
 	struct hearth_block *b;
 
 	while ((b = receive(r, stream)))
-		hearth_queue_push(&r->received, b);
+		hearth_queue_push(queue_of(r, b), b);
 }
 
 static void storage_worker(void *end, uint32_t device)
@@ -298,8 +320,7 @@ static void storage_worker(void *end, uint32_t device)
 	struct hearth_receiver *r = end;
 	struct hearth_block *b;
 
-	(void)device;
-	while ((b = hearth_queue_pop(&r->received)) && store(r, b))
+	while ((b = hearth_queue_pop(&r->received[device])) && store(r, b))
 		;
 }
 
@@ -349,14 +370,17 @@ static void run(struct hearth_receiver *r)
 							  network_worker };
 	pthread_t listener;
 
-	if (pthread_create(&listener, NULL, listen_thread, r)) {
-		hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no thread could be started");
-		return;
+	if (hearth_engine_start(&r->engine, &roles, &r->numa)) {
+		/* It starts threads for the devices that it meets: they run when it has ended. */
+		if (pthread_create(&listener, NULL, listen_thread, r)) {
+			hearth_job_fail(r->job, HEARTH_EXIT_SYSTEM, "no thread could be started");
+		} else {
+			if (wait_for(r, &r->is_over))
+				finish(r);
+			pthread_join(listener, NULL);
+		}
 	}
-	if (hearth_engine_start(&r->engine, &roles, &r->numa) && wait_for(r, &r->is_over))
-		finish(r);
-	hearth_engine_join(&r->engine, &r->received);
-	pthread_join(listener, NULL);
+	hearth_engine_join(&r->engine, r->received, HEARTH_MAX_DEVICES);
 }
 
 /* The umask without changing it, which would be seen by other threads. */
@@ -386,7 +410,9 @@ static void receiver_init(struct hearth_receiver *r)
 	r->egid = getegid();
 	hearth_dirs_init(&r->dirs);
 	hearth_table_init(&r->table);
-	hearth_queue_init(&r->received);
+	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
+		hearth_queue_init(&r->received[i]);
+	r->nr_queues = 1;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->changed, NULL);
 	pthread_mutex_init(&r->parts_lock, NULL);
@@ -398,7 +424,8 @@ static void receiver_exit(struct hearth_receiver *r)
 	pthread_mutex_destroy(&r->parts_lock);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
-	hearth_queue_exit(&r->received);
+	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
+		hearth_queue_exit(&r->received[i]);
 	if (r->stream_batch)
 		hearth_table_put(&r->table, r->stream_batch);
 	hearth_table_exit(&r->table);

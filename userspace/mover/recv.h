@@ -33,6 +33,7 @@
 #include "transport.h"
 #include "verify.h"
 #include "volumes.h"
+#include "work.h"
 
 #define HEARTH_MAX_PARTS 4096
 
@@ -77,7 +78,8 @@ struct hearth_receiver {
 	struct hearth_engine engine;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
-	struct hearth_queue received; /* split stages: from network to storage */
+	struct hearth_queue received[HEARTH_MAX_DEVICES]; /* split: from network to storage, by volume */
+	atomic_uint nr_queues; /* of these in use */
 	struct hearth_pulse pulse;
 
 	/* the destination */
@@ -88,7 +90,7 @@ struct hearth_receiver {
 	char *rename_to; /* the one file's own name there, or NULL */
 	int link_fd; /* --link-dest, or -1 */
 	int backup_fd; /* --backup-dir, or -1 */
-	struct hearth_volumes volumes; /* --fsync=end */
+	struct hearth_volumes volumes;
 	bool is_eager;
 	bool is_dry; /* --dry-run */
 	bool is_root_virtual; /* dry run: there is no destination yet */
@@ -150,8 +152,8 @@ const char *hearth_receiver_name(const struct hearth_receiver *r, const struct h
 				 const struct hearth_entry *e);
 
 /* destination.c; what can fail returns 0 or -errno, and -EPROTO if the sender may not say this. */
-void hearth_plan_file_system(struct hearth_receiver *r, int dir_fd, const char *name,
-			     const struct stat *st);
+int hearth_plan_volume(struct hearth_receiver *r, int dir_fd, const char *name,
+		       const struct stat *st, struct hearth_dir *dir, uint64_t number);
 int hearth_plan_destination(struct hearth_receiver *r, bool is_single);
 int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
 		     const struct hearth_entry *e);

@@ -89,7 +89,7 @@ struct turn {
 	const struct hearth_stream *stream;
 };
 
-static bool is_needed(const void *ctx)
+static bool is_needed(void *ctx)
 {
 	const struct turn *t = ctx;
 	bool is_first = t->stream->number < t->sender->wires->nr_streams;
@@ -105,7 +105,7 @@ static bool is_needed(const void *ctx)
  */
 static bool await_turn(struct hearth_sender *s, const struct hearth_stream *stream)
 {
-	const struct turn t = { s, stream };
+	struct turn t = { s, stream };
 
 	return hearth_work_wait(&s->devices.work[0], is_needed, &t) && !stream->is_lost;
 }
@@ -167,6 +167,16 @@ void hearth_sender_wait_done(struct hearth_sender *s)
 	wait_for(s, &s->is_done);
 }
 
+void hearth_sender_share_out(struct hearth_sender *s)
+{
+	uint32_t nr = s->nr_volumes;
+
+	if (nr == 1)
+		return;
+	hearth_flight_divide(&s->flight, hearth_pool_bytes(s->pool), s->job->opt.block_bytes, nr);
+	hearth_devices_poke(&s->devices);
+}
+
 static bool is_from_memory(const struct hearth_job *job)
 {
 	return job->opt.bench & HEARTH_BENCH_FROM_MEMORY;
@@ -205,7 +215,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 		    wait_for(s, &s->is_done))
 			hearth_removal_run(&s->removal, s->job, &s->dirs);
 	}
-	hearth_engine_join(&s->engine, NULL);
+	hearth_engine_join(&s->engine, NULL, 0);
 	pthread_join(listener, NULL);
 }
 
@@ -227,10 +237,11 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	s->job = job;
 	s->wires = wires;
 	s->memory_fd = open_memory(job);
+	s->nr_volumes = 1;
 	hearth_dirs_init(&s->dirs);
 	hearth_table_init(&s->table);
-	hearth_devices_init(&s->devices);
 	hearth_flight_init(&s->flight);
+	hearth_devices_init(&s->devices, &s->flight);
 	hearth_queue_init(&s->filled);
 	hearth_pace_init(&s->pace, job->opt.bytes_per_s);
 	hearth_removal_init(&s->removal);

@@ -31,9 +31,6 @@
 /* Index entries that may be under way before the scan waits. */
 #define HEARTH_MAX_LIVE_ENTRIES 65536
 
-/* Devices that have threads of their own at most. */
-#define HEARTH_MAX_DEVICES 8
-
 struct hearth_engine;
 
 /*
@@ -47,11 +44,14 @@ struct hearth_devices {
 	uint32_t nr;
 };
 
-void hearth_devices_init(struct hearth_devices *d);
+void hearth_devices_init(struct hearth_devices *d, struct hearth_flight *flight);
 void hearth_devices_exit(struct hearth_devices *d);
 
 /* Ends all work, also what is still to be found. */
 void hearth_devices_close(struct hearth_devices *d);
+
+/* Has all threads look again whether there is something for them. */
+void hearth_devices_poke(struct hearth_devices *d);
 
 /* The device's number; one that is new gets threads. The scan's own. */
 uint8_t hearth_devices_find(struct hearth_devices *d, dev_t device);
@@ -75,6 +75,7 @@ struct hearth_sender {
 	struct hearth_removal removal;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	atomic_uint nr_volumes; /* devices that the receiver writes to */
 	bool is_ready;
 	bool is_eager; /* all is wanted */
 	bool is_done; /* the receiver has everything */
@@ -87,6 +88,9 @@ struct hearth_sender {
 
 /* Waits until the receiver has everything, or the job has failed. */
 void hearth_sender_wait_done(struct hearth_sender *s);
+
+/* Divides the blocks there are among the receiver's devices. */
+void hearth_sender_share_out(struct hearth_sender *s);
 
 /* answers.c: the thread that listens. */
 void *hearth_sender_listen(void *arg);

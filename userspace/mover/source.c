@@ -348,16 +348,22 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, bool may_wait,
 			uint32_t *ret_tries)
 {
+	struct hearth_flight *flight = &src->sender->flight;
 	struct hearth_work_range range = { 0 };
 
 	*ret_tries = 0;
 	/* What may come back as data goes alone, lest more than a block comes back. */
 	while (!hearth_block_is_full(b) && !*ret_tries && !range.is_sum &&
 	       !(b->nr_segs && src->sender->is_pipe_over) &&
-	       hearth_work_pop(src->work, b->data_bytes - b->len, may_wait && !b->nr_segs,
-			       &range)) {
+	       hearth_work_pop(src->work, b->nr_segs ? b->volume : HEARTH_WORK_NEW_BLOCK,
+			       b->data_bytes - b->len, may_wait && !b->nr_segs, &range)) {
+		bool is_new = !b->nr_segs;
+
+		b->volume = range.volume;
 		fill_range(src, b, range);
 		*ret_tries = range.tries;
+		if (is_new && !b->nr_segs)
+			hearth_flight_put(flight, range.volume);
 	}
 	return b->nr_segs;
 }

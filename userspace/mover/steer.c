@@ -57,6 +57,7 @@ static void set_window(struct hearth_steer *st)
 
 	hearth_flight_set_window(&st->sender->flight,
 				 st->pool.bytes > least ? st->pool.bytes : least);
+	hearth_sender_share_out(st->sender);
 }
 
 static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* --fsync=end: the file systems that a job writes to. */
+/* The file systems that a job writes to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,22 +8,23 @@
 #include "confine.h"
 #include "volumes.h"
 
-void hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name, dev_t device)
+struct hearth_volume *hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name,
+					 dev_t device, bool is_synced)
 {
-	int fd;
+	int fd = -1;
 
 	for (uint32_t i = 0; i < v->nr; i++)
 		if (v->list[i].device == device)
-			return;
-	fd = v->nr < HEARTH_MAX_VOLUMES
-		     ? hearth_open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0)
-		     : -EMFILE;
-	if (fd < 0) {
-		v->has_more = true;
-		return;
+			return &v->list[i];
+	if (v->nr == HEARTH_MAX_VOLUMES) {
+		v->has_more |= is_synced;
+		return NULL;
 	}
-	v->list[v->nr].device = device;
-	v->list[v->nr++].fd = fd;
+	if (is_synced)
+		fd = hearth_open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	v->has_more |= is_synced && fd < 0;
+	v->list[v->nr] = (struct hearth_volume){ .device = device, .fd = fd };
+	return &v->list[v->nr++];
 }
 
 int hearth_volumes_sync(const struct hearth_volumes *v)
@@ -31,7 +32,7 @@ int hearth_volumes_sync(const struct hearth_volumes *v)
 	int ret = 0;
 
 	for (uint32_t i = 0; i < v->nr; i++)
-		if (syncfs(v->list[i].fd) && !ret)
+		if (v->list[i].fd >= 0 && syncfs(v->list[i].fd) && !ret)
 			ret = -errno;
 	if (v->has_more)
 		sync();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * --fsync=end: the file systems that a job writes to.
+ * The file systems that a job writes to.
  *
- * There may be several, since others can be mounted below the destination. A
- * descriptor of each is held from before the first write on: the kernel tells by
- * it what could not be written since.
+ * There may be several, since others can be mounted below the destination. Each
+ * has storage threads of its own, if they are split from the network's. With
+ * --fsync=end a descriptor of each is held from before the first write on: the
+ * kernel tells by it what could not be written since.
  */
 #ifndef HEARTH_VOLUMES_H
 #define HEARTH_VOLUMES_H
@@ -16,17 +17,25 @@
 /* If there are more, the whole machine is synced, and nobody hears of their errors. */
 #define HEARTH_MAX_VOLUMES 16
 
-struct hearth_volumes {
-	struct {
-		dev_t device;
-		int fd;
-	} list[HEARTH_MAX_VOLUMES];
-	uint32_t nr;
-	bool has_more;
+struct hearth_volume {
+	dev_t device;
+	int fd; /* or -1 */
+	bool has_queue;
+	uint8_t queue; /* number of the one that its blocks go to */
 };
 
-/* The directory @name in @dir_fd lies on @device. One thread. */
-void hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name, dev_t device);
+struct hearth_volumes {
+	struct hearth_volume list[HEARTH_MAX_VOLUMES];
+	uint32_t nr;
+	bool has_more; /* that are to be synced */
+};
+
+/*
+ * The directory @name in @dir_fd lies on @device. One thread. NULL: there are too many, and this
+ * one is not known.
+ */
+struct hearth_volume *hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name,
+					 dev_t device, bool is_synced);
 
 /* Everything is on disk: 0, or the first of the errors. */
 int hearth_volumes_sync(const struct hearth_volumes *v);

@@ -7,58 +7,61 @@
 #include "../common/io.h"
 #include "work.h"
 
-void hearth_work_init(struct hearth_work *w)
+void hearth_work_init(struct hearth_work *w, struct hearth_flight *flight)
 {
 	memset(w, 0, sizeof(*w));
+	w->flight = flight;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->changed, NULL);
 }
 
 void hearth_work_exit(struct hearth_work *w)
 {
-	free(w->v);
+	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
+		free(w->rings[i].v);
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
 }
 
-static struct hearth_work_range *slot(struct hearth_work *w, size_t i)
+static struct hearth_work_range *slot(struct hearth_work_ring *ring, size_t i)
 {
-	return &w->v[(w->first + i) & (w->cap - 1)];
+	return &ring->v[(ring->first + i) & (ring->cap - 1)];
 }
 
-static int make_room(struct hearth_work *w)
+static int make_room(struct hearth_work_ring *ring)
 {
-	size_t cap = w->cap ? w->cap * 2 : 256;
+	size_t cap = ring->cap ? ring->cap * 2 : 256;
 	struct hearth_work_range *grown;
 
-	if (w->nr < w->cap)
+	if (ring->nr < ring->cap)
 		return 0;
 	grown = malloc(cap * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	for (size_t i = 0; i < w->nr; i++)
-		grown[i] = *slot(w, i);
-	free(w->v);
-	w->v = grown;
-	w->first = 0;
-	w->cap = cap;
+	for (size_t i = 0; i < ring->nr; i++)
+		grown[i] = *slot(ring, i);
+	free(ring->v);
+	ring->v = grown;
+	ring->first = 0;
+	ring->cap = cap;
 	return 0;
 }
 
 int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
 {
+	struct hearth_work_ring *ring = &w->rings[range.volume];
 	struct hearth_work_range *last;
 	int ret = 0;
 
 	pthread_mutex_lock(&w->lock);
-	last = w->nr ? slot(w, w->nr - 1) : NULL;
+	last = ring->nr ? slot(ring, ring->nr - 1) : NULL;
 	if (last && !last->tries && !range.tries && last->is_sum == range.is_sum &&
 	    last->voff + last->len == range.voff) {
 		last->len += range.len;
 	} else {
-		ret = make_room(w);
+		ret = make_room(ring);
 		if (!ret)
-			*slot(w, w->nr++) = range;
+			*slot(ring, ring->nr++) = range;
 	}
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
@@ -67,53 +70,78 @@ int hearth_work_push(struct hearth_work *w, struct hearth_work_range range)
 
 int hearth_work_push_front(struct hearth_work *w, struct hearth_work_range range)
 {
+	struct hearth_work_ring *ring = &w->rings[range.volume];
 	struct hearth_work_range *first;
 	int ret;
 
 	pthread_mutex_lock(&w->lock);
-	ret = make_room(w);
-	first = w->nr ? slot(w, 0) : NULL;
+	ret = make_room(ring);
+	first = ring->nr ? slot(ring, 0) : NULL;
 	if (first && first->is_sum == range.is_sum && !first->tries && !range.tries &&
 	    range.voff + range.len == first->voff) {
 		first->voff = range.voff;
 		first->len += range.len;
 	} else if (!ret) {
-		w->first = (w->first - 1) & (w->cap - 1);
-		w->nr++;
-		*slot(w, 0) = range;
+		ring->first = (ring->first - 1) & (ring->cap - 1);
+		ring->nr++;
+		*slot(ring, 0) = range;
 	}
 	pthread_cond_broadcast(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 	return ret;
 }
 
-bool hearth_work_pop(struct hearth_work *w, uint64_t max, bool may_wait,
+/* The ring to go on with, or NULL; @may: asked of those that have something. */
+static struct hearth_work_ring *choose(struct hearth_work *w,
+				       bool (*may)(struct hearth_flight *f, uint32_t volume))
+{
+	for (uint32_t i = 1; i <= HEARTH_MAX_DEVICES; i++) {
+		uint32_t volume = (w->last + i) % HEARTH_MAX_DEVICES;
+
+		if (w->rings[volume].nr && may(w->flight, volume))
+			return &w->rings[volume];
+	}
+	return NULL;
+}
+
+static struct hearth_work_ring *ring_for(struct hearth_work *w, uint32_t volume)
+{
+	if (w->is_closed)
+		return NULL;
+	if (volume == HEARTH_WORK_NEW_BLOCK)
+		return choose(w, hearth_flight_take);
+	return w->rings[volume].nr ? &w->rings[volume] : NULL;
+}
+
+bool hearth_work_pop(struct hearth_work *w, uint32_t volume, uint64_t max, bool may_wait,
 		     struct hearth_work_range *ret)
 {
 	struct hearth_work_range *first;
+	struct hearth_work_ring *ring;
 
 	pthread_mutex_lock(&w->lock);
-	while (may_wait && !w->nr && !w->is_closed)
+	while (!(ring = ring_for(w, volume)) && may_wait && !w->is_closed)
 		pthread_cond_wait(&w->changed, &w->lock);
-	if (!w->nr || w->is_closed) {
+	if (!ring) {
 		pthread_mutex_unlock(&w->lock);
 		return false;
 	}
-	first = slot(w, 0);
+	w->last = (uint32_t)(ring - w->rings);
+	first = slot(ring, 0);
 	*ret = *first;
 	if (ret->len > max) {
 		ret->len = max;
 		first->voff += max;
 		first->len -= max;
 	} else {
-		w->first = (w->first + 1) & (w->cap - 1);
-		w->nr--;
+		ring->first = (ring->first + 1) & (ring->cap - 1);
+		ring->nr--;
 	}
 	pthread_mutex_unlock(&w->lock);
 	return true;
 }
 
-bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), const void *ctx)
+bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(void *), void *ctx)
 {
 	bool is_open;
 
@@ -125,9 +153,9 @@ bool hearth_work_wait(struct hearth_work *w, bool (*is_wanted)(const void *), co
 	return is_open;
 }
 
-bool hearth_work_has_some(const void *work)
+bool hearth_work_has_some(void *work)
 {
-	return ((const struct hearth_work *)work)->nr;
+	return choose(work, hearth_flight_may_take);
 }
 
 void hearth_work_poke(struct hearth_work *w)
@@ -149,6 +177,7 @@ void hearth_flight_init(struct hearth_flight *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->window = UINT64_MAX;
+	f->share = UINT32_MAX;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 }
@@ -160,6 +189,50 @@ void hearth_flight_exit(struct hearth_flight *f)
 			free(f->slots[i].segs);
 	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
+}
+
+static bool may_take_locked(const struct hearth_flight *f, uint32_t volume)
+{
+	return !f->nr_taken[volume] || f->nr_taken[volume] < f->share;
+}
+
+bool hearth_flight_may_take(struct hearth_flight *f, uint32_t volume)
+{
+	bool may;
+
+	pthread_mutex_lock(&f->lock);
+	may = may_take_locked(f, volume);
+	pthread_mutex_unlock(&f->lock);
+	return may;
+}
+
+bool hearth_flight_take(struct hearth_flight *f, uint32_t volume)
+{
+	bool may;
+
+	pthread_mutex_lock(&f->lock);
+	may = may_take_locked(f, volume);
+	f->nr_taken[volume] += may;
+	pthread_mutex_unlock(&f->lock);
+	return may;
+}
+
+void hearth_flight_put(struct hearth_flight *f, uint32_t volume)
+{
+	pthread_mutex_lock(&f->lock);
+	f->nr_taken[volume]--;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void hearth_flight_divide(struct hearth_flight *f, uint64_t pool_bytes, uint32_t block_bytes,
+			  uint32_t nr)
+{
+	uint64_t most;
+
+	pthread_mutex_lock(&f->lock);
+	most = f->window < pool_bytes ? f->window : pool_bytes;
+	f->share = (uint32_t)(most / block_bytes) / nr;
+	pthread_mutex_unlock(&f->lock);
 }
 
 int hearth_flight_add(struct hearth_flight *f, struct hearth_block *b, uint32_t tries)
@@ -182,6 +255,7 @@ int hearth_flight_add(struct hearth_flight *f, struct hearth_block *b, uint32_t 
 		ret = -ECANCELED;
 	} else {
 		*s = (struct hearth_flight_slot){ .is_used = true,
+						  .volume = b->volume,
 						  .bytes = b->len,
 						  .seq = b->seq,
 						  .tries = tries,
@@ -225,6 +299,7 @@ static void take_locked(struct hearth_flight *f, struct hearth_flight_slot *s,
 	*ret = *s;
 	s->is_used = false;
 	f->under_way -= s->is_sent ? s->bytes : 0;
+	f->nr_taken[s->volume]--;
 	pthread_cond_broadcast(&f->changed);
 }
 

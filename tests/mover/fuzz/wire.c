@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "rdma_wire.h"
 #include "session.h"
+#include "work.h"
 
 #define BLOCK_BYTES 65536
 
@@ -178,6 +179,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 13:
 		fuzz_rdma_request(data + 1, size - 1);
+		break;
+	case 14:
+		if (!hearth_parse_volume(&f, &u64, &u8))
+			require(u8 < HEARTH_MAX_DEVICES);
 		break;
 	default:
 		hearth_parse_u8(&f, &u8);

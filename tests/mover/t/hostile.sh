@@ -22,6 +22,6 @@ expect 23 timeout 20 "$HEARTHCP" -a -e ./rsh "$HOST:src" dst/
 [ -z "$(ls -A outside)" ] || fail "followed a symlink out of the destination"
 grep -q "in the way of a directory" err || fail "unclear message: $(cat err)"
 echo text > src
-for HOSTILE in want-beyond want-unknown want-twice ack-unsent eager-ack unknown keep-unasked; do
+for HOSTILE in want-beyond want-unknown want-twice ack-unsent eager-ack unknown keep-unasked volume-eager volume-unknown volume-huge; do
 	expect 2 timeout 20 "$HEARTHCP" -e ./rsh src "$HOST:dst"
 done
