@@ -159,9 +159,21 @@ remove_backstore() {
 		verdict=1
 		echo 1 >"$sys/discard_dirty"
 	fi
-	rmdir "$core/$1/$2" || verdict=1
+	wait_for 10 is_removed "$1" "$2" || {
+		rmdir "$core/$1/$2" || true # says why
+		verdict=1
+	}
 	rmdir "$core/$1" 2>/dev/null || true
 	return $verdict
+}
+
+# A LUN that wrote back stays held, also when it is clean, until a flush or its next look around; and the first write may
+# only now have got hold of it.
+is_removed() {
+	local flush=/sys/class/hearth/$2/flush
+	rmdir "$core/$1/$2" 2>/dev/null && return
+	[ ! -w "$flush" ] || echo 1 >"$flush"
+	return 1
 }
 
 # make_lun NAME CONTROL: a LUN of ours.
