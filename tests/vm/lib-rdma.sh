@@ -90,6 +90,11 @@ has_bytes() {
 	return 1
 }
 
+# has_stored FILE N: N bytes, and its journal knows of some of them, so that the next run need not send these.
+has_stored() {
+	has_bytes "$@" && [ "$(stat -c %s "${1%/*}/.${1##*/}.hearth-journal" 2>/dev/null || echo 0)" -gt 240 ]
+}
+
 same_tree() {
 	rsync -aHAcin --delete "$1/" "$2/" >differences
 	[ ! -s differences ] || {

@@ -8,6 +8,8 @@
 
 make_lun vol0 dev=/dev/vdb,cache=64M,readahead=0
 attach_lun hearth_0/vol0
+# the kernel has looked for partitions then, and does not do so in the middle of the counting
+wait_for 10 blockdev --rereadpt "$disk"
 dd if=/dev/urandom of=/dev/vdc bs=64k count=4 oflag=direct status=none
 
 # on_node NODE COMMAND...: with CPU and memory of it

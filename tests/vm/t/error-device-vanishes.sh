@@ -13,12 +13,12 @@ attach_lun hearth_0/vol0
 dd if=/dev/urandom of="$disk" bs=1M count=8 oflag=direct status=none
 
 fio --name=job --minimal --ioengine=libaio --direct=1 --filename="$disk" --rw=randrw --bs=4k --size=100m \
-	--iodepth=8 --time_based --runtime=60 >fio.log 2>&1 &
+	--iodepth=8 --time_based --runtime=600 >fio.log 2>&1 &
 load=$!
 moved() {
 	[ "$(awk '{ print $1 + $5 }' "/sys/block/${disk##*/}/stat")" -gt 300 ]
 }
-wait_for 30 moved || fail 'the load does not start'
+wait_for 120 moved || fail 'the load does not start'
 echo 1 >"/sys/block/${device##*/}/device/delete"
 if wait $load; then
 	fail 'I/O to a device that is gone succeeds'

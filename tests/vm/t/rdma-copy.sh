@@ -89,9 +89,9 @@ expect 0 hcp --key-file=keys --json --transport=rdma hearth://alice@127.0.0.1:77
 cmp file out-of-box
 
 # kill -9 in the middle: the same command continues.
-hcp -t --transport=rdma --bwlimit=3M --block-size=64K file x:"$PWD/restarted" 2>/dev/null &
+hcp -t --transport=rdma --bwlimit=1M --block-size=64K file x:"$PWD/restarted" 2>/dev/null &
 copy=$!
-wait_for 60 has_bytes "$PWD/restarted" 2000000 || fail 'nothing was stored'
+wait_for 60 has_stored "$PWD/restarted" 2000000 || fail 'nothing was stored'
 kill -9 $copy
 wait $copy && fail 'killed, and yet it succeeded'
 [ ! -e restarted ] || fail 'half a file under its final name'

@@ -21,7 +21,7 @@ END
 chmod +x victim
 
 begin() {
-	hcp -t --json --no-progress --transport=rdma --bwlimit=4M --block-size=128K "$@" >out 2>err &
+	hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err &
 	copy=$!
 }
 
@@ -45,7 +45,7 @@ equal 'receives that were missing' "$(cat $counters/{send_rnr_err,rcvd_rnr_err,r
 
 # The far end is killed: one line, and the same command continues.
 begin file "x:$PWD/killed"
-wait_for 60 has_bytes "$PWD/killed" 1000000 || fail 'nothing was stored'
+wait_for 60 has_stored "$PWD/killed" 2000000 || fail 'nothing was stored'
 kill -9 "$(<victim.pid)"
 status=0
 wait $copy || status=$?
