@@ -55,9 +55,9 @@ cmp big new
 # Killed in the middle, it goes on.
 random_file big 200000000
 head -c 100000000 big > dst
-"$HEARTHCP" -t --append-verify --block-size=64K big dst &
+"$HEARTHCP" -t --append-verify --bwlimit=20M --block-size=64K big dst &
 client=$!
-until_true journal_has .dst.hearth-journal 24000
+until_true journal_has .dst.hearth-journal 4800
 kill -9 $client
 wait $client || true
 expect 0 ncp -t --append-verify --block-size=64K --json big dst

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # Source files that vanish, shrink or become something else while they are copied: each is named, the rest is copied.
-random_file big 300000000
+random_file big 30000000
 random_file shrinks 2000000
 for f in vanishes replaced stays; do echo $f > $f; done
 mkdir dst
-"$HEARTHCP" --streams=1 --stages=fused --memory=1M --block-size=64K big vanishes shrinks replaced stays dst > out 2> err &
+"$HEARTHCP" --bwlimit=5M --streams=1 --stages=fused --memory=1M --block-size=64K big vanishes shrinks replaced stays dst > out 2> err &
 client=$!
 until_true journal_has dst/.big.hearth-journal 240
 kill -STOP $client

@@ -38,7 +38,7 @@ says "there is no /no/such/hearthd; install hearth there or give --hearthd-path"
 begin() { # source, destination, journal
 	rm -f far.pid
 	stored=$(stat -c %s "$3" 2> /dev/null || echo 0)
-	"$HEARTHCP" -t --timeout=2 --block-size=64K --bwlimit=20M -e ./watched --hearthd-path="$HEARTHD" "$1" "$2" > out 2> err &
+	"$HEARTHCP" -t --timeout=4 --block-size=64K --bwlimit=20M -e ./watched --hearthd-path="$HEARTHD" "$1" "$2" > out 2> err &
 	client=$!
 	until_true journal_has "$3" $((stored + 2400))
 }
@@ -62,7 +62,7 @@ for way in push pull; do
 	begin "$@" $way/.big.hearth-journal
 	kill -STOP "$(cat far.pid)"
 	ends
-	says "nothing heard from the far end for 2 s"
+	says "nothing heard from the far end for 4 s"
 	kill -KILL "$(cat far.pid)" 2> /dev/null || true
 	[ ! -e $way/big ] || fail "half a file under its final name"
 	# This end does, and the far end does not wait for ever.
@@ -90,7 +90,7 @@ printf 'keys = %s\n[box]\npath = %s\nwrite = yes\nuser = root\n' "$PWD/keys" "$P
 ip netns exec $far "$HEARTHD" --config=conf 2> daemon.log &
 daemons=$!
 until_true grep -q "on port 7350" daemon.log
-ip netns exec $near "$HEARTHCP" --key-file=keys -t --timeout=2 --block-size=64K --bwlimit=20M big hearth://10.213.9.2/box/ 2> err &
+ip netns exec $near "$HEARTHCP" --key-file=keys -t --timeout=4 --block-size=64K --bwlimit=20M big hearth://10.213.9.2/box/ 2> err &
 client=$!
 until_true journal_has box/.big.hearth-journal 2400
 ip -n $near link set eth0 down

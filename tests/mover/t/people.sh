@@ -5,7 +5,7 @@ random_file big 300000000
 mkdir dst
 expect 0 hcp --progress --stats big dst/one
 { grep -q "286 MiB of 286 MiB (100%)" err && grep -q "1 files, 286 MiB" err; } || fail "no progress: $(cat err)"
-"$HEARTHCP" --block-size=16K big dst/two > out 2> err &
+"$HEARTHCP" --bwlimit=30M --block-size=16K big dst/two > out 2> err &
 until_true journal_has dst/.two.hearth-journal 2400
 client=$!
 kill -USR1 "$client"

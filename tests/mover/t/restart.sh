@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # kill -9 of either end at random moments: the same command continues, sends only what is missing, and nothing is ever
 # seen half-written under the final name.
-random_file big 400000000
+random_file big 150000000
 # The far end leaves its process id, to be killed by that.
 cat > hearthd-victim << VICTIM
 #!/bin/sh
@@ -24,10 +24,10 @@ round() { # who to kill, source, destination, directory of the destination
 	journal=$4/.big.hearth-journal
 	rm -rf "$4"
 	mkdir "$4"
-	for kill_after in $(shuf -i 100-1000 -n 1) $(shuf -i 1500-2500 -n 1) $(shuf -i 3000-4000 -n 1); do
+	for kill_after in $(shuf -i 50-400 -n 1) $(shuf -i 600-900 -n 1) $(shuf -i 1200-1600 -n 1); do
 		status=0
 		rm -f victim.pid
-		"$HEARTHCP" -e "ssh -F $SCRATCH/ssh_config" --hearthd-path="$PWD/hearthd-victim" -t --block-size=64K \
+		"$HEARTHCP" -e "ssh -F $SCRATCH/ssh_config" --hearthd-path="$PWD/hearthd-victim" -t --bwlimit=50M --block-size=64K \
 			"$2" "$3" > out 2> err &
 		client=$!
 		until_true far_enough
@@ -47,7 +47,7 @@ round() { # who to kill, source, destination, directory of the destination
 	no_leftovers "$4"
 	moved=$(summary bytes_moved)
 	# What is in the journal need not be sent: some records of the headers' size less, all of 64 KiB.
-	[ "$moved" -le $((400000000 - (records - 10) * 65536)) ] ||
+	[ "$moved" -le $((150000000 - (records - 10) * 65536)) ] ||
 		fail "$moved bytes sent again although $records blocks were stored"
 }
 rounds() {
