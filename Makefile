@@ -79,7 +79,7 @@ check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstore
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
-bench-copy: ## the mover and its peers between two network namespaces (root), to build/bench/copy.json
+bench-copy: ## the mover and its peers between two network namespaces (root; MATRIX=quick|full), to build/bench/copy.json
 	@tests/deps build bench
 	@$(MAKE) -C userspace all
 	@tests/bench/copy
@@ -101,6 +101,11 @@ bench-wan: ## the mover and its peers on long and lossy paths, in a guest with n
 	@tests/deps build check bench
 	@$(MAKE) -C userspace all
 	@KERNEL=$(GUEST_KERNEL) tests/bench/wan
+
+bench-streams: ## 1 to 64 streams, and as many copies at once, between two network namespaces (root; MATRIX=quick|full), to build/bench/streams.json
+	@tests/deps build bench
+	@$(MAKE) -C userspace all
+	@tests/bench/streams
 
 bench-report: ## every plot and table of the results there are, in one page: build/bench/report.html
 	@tests/deps bench
@@ -138,5 +143,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
-	bench-cache bench-copy bench-lun bench-rdma bench-report bench-uml bench-wan vm lint \
+	bench-cache bench-copy bench-lun bench-rdma bench-report bench-streams bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

@@ -108,11 +108,30 @@ def busy_seconds():
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
-class Run:
-    """One run: its time, the CPU time of both ends, the largest process, and how busy others were meanwhile."""
+def retransmits():
+    """TCP segments that either end has sent again."""
+    total = 0
+    for inside in (IN_NEAR, IN_FAR):
+        table = sh(*inside, "cat", "/proc/net/snmp", capture_output=True, text=True).stdout
+        names, values = (line.split() for line in table.splitlines() if line.startswith("Tcp:"))
+        total += int(values[names.index("RetransSegs")])
+    return total
 
-    def __init__(self, seconds, cpu, rss_mib=0.0, foreign=0.0):
+
+def counters():
+    """Since boot: context switches of the children that were waited for; interrupts, hard and soft, of the machine."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with open("/proc/stat", encoding="ascii") as f:
+        stat = {line.split()[0]: line.split()[1] for line in f}
+    return {"switches": usage.ru_nvcsw + usage.ru_nivcsw, "interrupts": int(stat["intr"]), "softirqs": int(stat["softirq"])}
+
+
+class Run:
+    """One run: its time, the CPU time of both ends, the largest process, how busy others were, and what counters() counted."""
+
+    def __init__(self, seconds, cpu, rss_mib=0.0, foreign=0.0, counts=None):
         self.seconds, self.cpu, self.rss_mib, self.foreign = seconds, cpu, rss_mib, foreign
+        self.counts = counts or {}
 
 
 def measured(command, servers=(), shell_pipe=None):
@@ -120,7 +139,8 @@ def measured(command, servers=(), shell_pipe=None):
     started = [subprocess.Popen(s, **QUIET) for s in servers]
     for s in started:
         await_listener(s.pid)
-    before, busy, start = resource.getrusage(resource.RUSAGE_CHILDREN), busy_seconds(), time.monotonic()
+    before, counts = resource.getrusage(resource.RUSAGE_CHILDREN), counters()
+    busy, start = busy_seconds(), time.monotonic()
     child = subprocess.Popen(["sh", "-c", shell_pipe] if shell_pipe else command, **QUIET)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -134,4 +154,5 @@ def measured(command, servers=(), shell_pipe=None):
         s.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, cpu, usage.ru_maxrss / 1024, max(0.0, busy - cpu) / seconds)
+    counts = {name: value - counts[name] for name, value in counters().items()}
+    return Run(seconds, cpu, usage.ru_maxrss / 1024, max(0.0, busy - cpu) / seconds, counts)
