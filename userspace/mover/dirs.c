@@ -4,14 +4,35 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../common/io.h"
 #include "confine.h"
 #include "dirs.h"
 
+/* Partial files, streams and the other end of a local copy need descriptors, too. */
+#define PARTS_OF_LIMIT 8
+
+/*
+ * The scan is far ahead of the threads that read, and the plan of those that write: a directory
+ * that was closed between is opened twice.
+ */
+static uint32_t choose_max_open(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) ||
+	    limit.rlim_cur < PARTS_OF_LIMIT * HEARTH_LEAST_OPEN_DIRS)
+		return HEARTH_LEAST_OPEN_DIRS;
+	if (limit.rlim_cur > PARTS_OF_LIMIT * HEARTH_MOST_OPEN_DIRS)
+		return HEARTH_MOST_OPEN_DIRS;
+	return (uint32_t)limit.rlim_cur / PARTS_OF_LIMIT;
+}
+
 void hearth_dirs_init(struct hearth_dirs *d)
 {
 	memset(d, 0, sizeof(*d));
+	d->max_open = choose_max_open();
 	pthread_mutex_init(&d->lock, NULL);
 }
 
@@ -128,7 +149,7 @@ static void link_idle(struct hearth_dirs *d, struct hearth_dir *dir)
 
 static void close_idle(struct hearth_dirs *d)
 {
-	while (d->nr_open > HEARTH_MAX_OPEN_DIRS && d->oldest) {
+	while (d->nr_open > d->max_open && d->oldest) {
 		struct hearth_dir *dir = d->oldest;
 
 		unlink_idle(d, dir);

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEARTH_MAX_OPEN_DIRS 128
+/* Directories that are kept open: as many as a part of the process's descriptors, within these. */
+#define HEARTH_LEAST_OPEN_DIRS 128
+#define HEARTH_MOST_OPEN_DIRS 4096
 
 struct hearth_dir {
 	struct hearth_dir *older; /* in the list of idle, open ones */
@@ -50,6 +52,7 @@ struct hearth_dirs {
 	uint32_t nr;
 	uint32_t cap;
 	uint32_t nr_open;
+	uint32_t max_open;
 	struct hearth_dir *oldest;
 	struct hearth_dir *newest;
 };
