@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -71,10 +72,19 @@ static int wait_ready(struct hearth_control *c, int fd, short events)
 	return fds[0].revents ? -ECANCELED : 0;
 }
 
+/* No signal, which a program that uses the library may not expect; a pipe is no socket. */
+static ssize_t write_some(int fd, struct iovec *iov, int nr)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)nr };
+	ssize_t done = sendmsg(fd, &msg, MSG_NOSIGNAL);
+
+	return done < 0 && errno == ENOTSOCK ? writev(fd, iov, nr) : done;
+}
+
 static int write_frame(struct hearth_control *c, struct iovec *iov, int nr)
 {
 	while (nr) {
-		ssize_t done = writev(c->out_fd, iov, nr);
+		ssize_t done = write_some(c->out_fd, iov, nr);
 
 		if (done < 0) {
 			int err = errno == EAGAIN ? wait_ready(c, c->out_fd, POLLOUT) : -errno;

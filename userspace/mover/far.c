@@ -25,7 +25,7 @@ static int hear_welcome(struct hearth_far *f)
 						  : -EPROTO;
 }
 
-static void fail_start(struct hearth_far *f, int err)
+void hearth_far_fail_start(struct hearth_far *f, int err)
 {
 	int status;
 
@@ -75,7 +75,7 @@ int hearth_far_greet(struct hearth_far *f, struct hearth_hello *h, const struct 
 	if (!ret || ret == -EPIPE || ret == -ECONNRESET)
 		ret = hear_welcome(f);
 	if (ret)
-		fail_start(f, ret);
+		hearth_far_fail_start(f, ret);
 	return ret;
 }
 

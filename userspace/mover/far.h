@@ -33,6 +33,9 @@ void hearth_far_close(struct hearth_far *f);
 int hearth_far_greet(struct hearth_far *f, struct hearth_hello *h,
 		     const struct hearth_names *names);
 
+/* The job fails: it is not there, or not what it should be; @err is what hearing it failed with. */
+void hearth_far_fail_start(struct hearth_far *f, int err);
+
 /* Where its port for data connections is. */
 const char *hearth_far_data_host(const struct hearth_far *f, char *buf, size_t size);
 

@@ -12,7 +12,6 @@
 #include "rdma_impl.h"
 
 #define LIVE_SECONDS 10
-#define ADDRESS_BYTES 16
 
 enum step {
 	STEP_ASK = 1,
@@ -72,39 +71,6 @@ static int send_ask(struct hearth_control *c, const struct hearth_rdma_plan *pla
 	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, w.len);
 }
 
-static void get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
-	struct sockaddr_in *four = (struct sockaddr_in *)ret;
-	uint8_t family = hearth_get_u8(r), bytes[ADDRESS_BYTES];
-
-	memset(ret, 0, sizeof(*ret));
-	hearth_get_copy(r, bytes, sizeof(bytes));
-	if (family == 4) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(port);
-		memcpy(&four->sin_addr, bytes, sizeof(four->sin_addr));
-	} else {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons(port);
-		memcpy(&six->sin6_addr, bytes, sizeof(six->sin6_addr));
-	}
-}
-
-static void put_address(struct hearth_writer *w, const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
-	uint8_t bytes[ADDRESS_BYTES] = { 0 };
-
-	if (a->ss_family == AF_INET)
-		memcpy(bytes, &four->sin_addr, sizeof(four->sin_addr));
-	else
-		memcpy(bytes, &six->sin6_addr, sizeof(six->sin6_addr));
-	hearth_put_u8(w, a->ss_family == AF_INET ? 4 : 6);
-	hearth_put_bytes(w, bytes, sizeof(bytes));
-}
-
 /* As many as can be had of the addresses offered; 0 if there is one at all. */
 static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
 {
@@ -115,7 +81,7 @@ static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
 	hearth_get_copy(reader, r->nonce, sizeof(r->nonce));
 	nr = hearth_get_u8(reader);
 	if (reader->is_bad || !nr || nr > HEARTH_RDMA_MAX_RAILS ||
-	    hearth_reader_left(reader) != (size_t)nr * (1 + ADDRESS_BYTES))
+	    hearth_reader_left(reader) != (size_t)nr * HEARTH_RDMA_ADDRESS_BYTES)
 		return fail(r->why, -EPROTO, "the far end's answer was not understood");
 	if (r->plan.keeps_order)
 		nr = 1;
@@ -123,7 +89,7 @@ static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
 	for (uint32_t i = 0; i < nr; i++) {
 		struct sockaddr_storage to;
 
-		get_address(reader, port, &to);
+		hearth_rdma_get_address(reader, port, &to);
 		ret = hearth_rdma_connect(r, &to, r->plan.queues_per_rail);
 	}
 	return hearth_rdma_is_live(r) ? 0 : ret;
@@ -214,7 +180,7 @@ static int refuse(struct hearth_rails *v, enum step step, const char *why)
 static int send_offer(struct hearth_rails *v, uint16_t port)
 {
 	const struct hearth_rdma *r = v->rdma;
-	uint8_t buf[64 + HEARTH_RDMA_MAX_RAILS * (1 + ADDRESS_BYTES)];
+	uint8_t buf[64 + HEARTH_RDMA_MAX_RAILS * HEARTH_RDMA_ADDRESS_BYTES];
 	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
 
 	hearth_put_u8(&w, STEP_OFFER);
@@ -223,7 +189,7 @@ static int send_offer(struct hearth_rails *v, uint16_t port)
 	hearth_put_bytes(&w, r->nonce, sizeof(r->nonce));
 	hearth_put_u8(&w, (uint8_t)r->nr_places);
 	for (uint32_t i = 0; i < r->nr_places; i++)
-		put_address(&w, &r->places[i].addr);
+		hearth_rdma_put_address(&w, &r->places[i].addr);
 	return hearth_control_send(v->control, HEARTH_FRAME_RAILED, buf, w.len);
 }
 

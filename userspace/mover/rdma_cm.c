@@ -182,20 +182,26 @@ void hearth_rdma_cm_events(struct hearth_rdma *r)
 		hear(r, &h);
 }
 
-int hearth_rdma_listen(struct hearth_rdma *r, uint16_t *ret_port)
+int hearth_verbs_listen(struct rdma_event_channel *cm, struct rdma_cm_id **ret, uint16_t *ret_port,
+			char *why)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
 	struct sockaddr_in four = { .sin_family = AF_INET };
 
-	if (rdma_create_id(r->cm, &r->listener, NULL, RDMA_PS_TCP))
-		return hearth_verbs_fail(r->why, "rdma_cm", "rdma_create_id", -errno);
-	if (rdma_bind_addr(r->listener, (struct sockaddr *)&any) &&
-	    rdma_bind_addr(r->listener, (struct sockaddr *)&four))
-		return hearth_verbs_fail(r->why, "rdma_cm", "rdma_bind_addr", -errno);
-	if (rdma_listen(r->listener, BACKLOG))
-		return hearth_verbs_fail(r->why, "rdma_cm", "rdma_listen", -errno);
-	*ret_port = ntohs(rdma_get_src_port(r->listener));
+	if (rdma_create_id(cm, ret, NULL, RDMA_PS_TCP))
+		return hearth_verbs_fail(why, "rdma_cm", "rdma_create_id", -errno);
+	if (rdma_bind_addr(*ret, (struct sockaddr *)&any) &&
+	    rdma_bind_addr(*ret, (struct sockaddr *)&four))
+		return hearth_verbs_fail(why, "rdma_cm", "rdma_bind_addr", -errno);
+	if (rdma_listen(*ret, BACKLOG))
+		return hearth_verbs_fail(why, "rdma_cm", "rdma_listen", -errno);
+	*ret_port = ntohs(rdma_get_src_port(*ret));
 	return 0;
+}
+
+int hearth_rdma_listen(struct hearth_rdma *r, uint16_t *ret_port)
+{
+	return hearth_verbs_listen(r->cm, &r->listener, ret_port, r->why);
 }
 
 /* What an answer that was not hoped for means. */

@@ -234,6 +234,9 @@ void hearth_rdma_sink_fail(struct hearth_rdma_queue *q);
 void *hearth_rdma_sink_spare(void *bundle);
 
 /* rdma_cm.c */
+/* At a free port of all addresses; 0, or -errno with the reason in @why. The id is the caller's. */
+int hearth_verbs_listen(struct rdma_event_channel *cm, struct rdma_cm_id **ret, uint16_t *ret_port,
+			char *why);
 int hearth_rdma_listen(struct hearth_rdma *r, uint16_t *ret_port);
 int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to, uint32_t nr);
 void hearth_rdma_cm_events(struct hearth_rdma *r);

@@ -180,3 +180,36 @@ enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t
 		return asked;
 	return on_the_way > at_once ? HEARTH_RDMA_MODE_WRITE : HEARTH_RDMA_MODE_READ;
 }
+
+void hearth_rdma_get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *four = (struct sockaddr_in *)ret;
+	uint8_t family = hearth_get_u8(r), bytes[HEARTH_RDMA_ADDRESS_BYTES - 1];
+
+	memset(ret, 0, sizeof(*ret));
+	hearth_get_copy(r, bytes, sizeof(bytes));
+	if (family == 4) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(port);
+		memcpy(&four->sin_addr, bytes, sizeof(four->sin_addr));
+	} else {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(port);
+		memcpy(&six->sin6_addr, bytes, sizeof(six->sin6_addr));
+	}
+}
+
+void hearth_rdma_put_address(struct hearth_writer *w, const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+	uint8_t bytes[HEARTH_RDMA_ADDRESS_BYTES - 1] = { 0 };
+
+	if (a->ss_family == AF_INET)
+		memcpy(bytes, &four->sin_addr, sizeof(four->sin_addr));
+	else
+		memcpy(bytes, &six->sin6_addr, sizeof(six->sin6_addr));
+	hearth_put_u8(w, a->ss_family == AF_INET ? 4 : 6);
+	hearth_put_bytes(w, bytes, sizeof(bytes));
+}

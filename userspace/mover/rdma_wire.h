@@ -24,6 +24,9 @@
 #ifndef HEARTH_RDMA_WIRE_H
 #define HEARTH_RDMA_WIRE_H
 
+#include <netinet/in.h>
+
+#include "../common/bytes.h"
 #include "block.h"
 #include "route.h"
 #include "seal.h"
@@ -100,6 +103,12 @@ int hearth_rdma_check_answer(const void *buf, size_t len, const struct hearth_rd
 /* What seals the blocks of a session, however many queue pairs they go over. */
 void hearth_rdma_seal_key(const struct hearth_ticket *t, const uint8_t *server_nonce,
 			  uint8_t ret[HEARTH_SEAL_KEY_BYTES]);
+
+/* An address that the connection manager can be given: u8 4 or 6, 16 bytes. */
+#define HEARTH_RDMA_ADDRESS_BYTES 17
+
+void hearth_rdma_put_address(struct hearth_writer *w, const struct sockaddr_storage *a);
+void hearth_rdma_get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret);
 
 /*
  * How blocks go over a path that has room for @on_the_way bytes: reads cannot fill one that has

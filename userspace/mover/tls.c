@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -215,7 +216,8 @@ static void *relay(void *arg)
 
 static int start_relay(struct hearth_tls *t)
 {
-	int pair[2];
+	sigset_t all, before;
+	int pair[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return -errno;
@@ -223,7 +225,12 @@ static int start_relay(struct hearth_tls *t)
 	t->inner_fd = pair[1];
 	fcntl(t->net_fd, F_SETFL, fcntl(t->net_fd, F_GETFL) | O_NONBLOCK);
 	fcntl(t->inner_fd, F_SETFL, fcntl(t->inner_fd, F_GETFL) | O_NONBLOCK);
-	return -pthread_create(&t->thread, NULL, relay, t);
+	/* Signals are for the program's own threads; SIGPIPE for nobody. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = -pthread_create(&t->thread, NULL, relay, t);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ret;
 }
 
 static void drop(struct hearth_tls *t)
