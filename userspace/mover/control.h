@@ -38,6 +38,8 @@
  *   RAILED    server -> client
  *   VOLUME    receiver -> sender a directory's number, and which of the receiver's devices it lies on,
  *                                 if that is not its parent's
+ *   ASK       client -> server   see window_wire.h
+ *   TOLD      server -> client
  */
 #ifndef HEARTH_CONTROL_H
 #define HEARTH_CONTROL_H
@@ -85,6 +87,8 @@ enum hearth_frame_type {
 	HEARTH_FRAME_RAILS,
 	HEARTH_FRAME_RAILED,
 	HEARTH_FRAME_VOLUME,
+	HEARTH_FRAME_ASK = 64, /* sessions of libhearth have no jobs */
+	HEARTH_FRAME_TOLD,
 };
 
 struct hearth_frame {

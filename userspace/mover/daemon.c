@@ -211,6 +211,12 @@ static int admit(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, 
 	return ret;
 }
 
+static int admit_lun(void *ctx, struct hearth_lun_terms *terms, char *text, size_t size)
+{
+	(void)ctx;
+	return refuse(text, size, "this daemon serves no LUNs", terms->name);
+}
+
 static void report_stranger(const struct in6_addr *from, const char *what, const char *why)
 {
 	char text[128], address[INET6_ADDRSTRLEN] = "";
@@ -236,7 +242,7 @@ static int serve(struct daemon *d, int fd, struct hearth_guest *seat)
 {
 	struct hearth_tls tls;
 	struct guest g = { .daemon = d, .seat = seat, .tls = &tls, .base_fd = -1 };
-	const struct hearth_admission admission = { admit, &g };
+	const struct hearth_admission admission = { admit, admit_lun, &g };
 	enum hearth_exit code;
 	/* Read anew for each connection: a certificate that was renewed counts at once. */
 	const struct hearth_identity identity = {

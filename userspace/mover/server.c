@@ -13,6 +13,7 @@
 #include "server.h"
 #include "session.h"
 #include "share.h"
+#include "window.h"
 
 static const char expired[] = "the key for this copy has expired";
 
@@ -39,14 +40,9 @@ static enum hearth_exit refuse(struct hearth_control *c, enum hearth_exit code, 
 	return code;
 }
 
-static int receive_hello(struct hearth_control *c, struct hearth_hello *ret)
+static int parse_hello(const struct hearth_frame *f, struct hearth_hello *ret)
 {
-	struct hearth_frame f;
-	int err = hearth_control_recv(c, &f);
-
-	if (!err && f.type != HEARTH_FRAME_HELLO)
-		err = -EPROTO;
-	return err ? err : hearth_parse_hello(&f, ret);
+	return f->type == HEARTH_FRAME_HELLO ? hearth_parse_hello(f, ret) : -EPROTO;
 }
 
 /* What this measurement has cost this end, whose process did nothing else. */
@@ -285,10 +281,15 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 static enum hearth_exit serve(struct hearth_control *c, const struct hearth_admission *a)
 {
 	struct hearth_hello h;
+	struct hearth_frame f;
 	enum hearth_exit code;
 	char text[128];
-	int err = receive_hello(c, &h);
+	int err = hearth_control_recv(c, &f);
 
+	if (!err && f.type == HEARTH_FRAME_ASK)
+		return hearth_window_serve(c, &f, a);
+	if (!err)
+		err = parse_hello(&f, &h);
 	if (err == -EPROTONOSUPPORT) {
 		snprintf(text, sizeof(text),
 			 "this end speaks protocol %u, the far end %d (hearthd %s); install the same version at both",

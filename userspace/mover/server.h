@@ -14,10 +14,19 @@ struct hearth_terms {
 	char client[64]; /* the address that the client has here; empty: as ssh says */
 };
 
-/* Looks at a client's first message, and changes it. 0, or -errno with the reason in @text. */
+/* What who reads or writes a LUN from afar asks for, and is bound to. */
+struct hearth_lun_terms {
+	const char *name;
+	unsigned int how; /* enum hearth_lun_how */
+	uint64_t lease_bytes; /* of windows, the most at a time */
+	uint8_t key[HEARTH_KEY_BYTES]; /* of the session */
+};
+
+/* Both look at a client's first message, and change it. 0, or -errno with the reason in @text. */
 struct hearth_admission {
 	int (*admit)(void *ctx, struct hearth_hello *h, struct hearth_terms *terms, char *text,
 		     size_t size);
+	int (*admit_lun)(void *ctx, struct hearth_lun_terms *terms, char *text, size_t size);
 	void *ctx;
 };
 

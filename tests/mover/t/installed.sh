@@ -12,5 +12,14 @@ if command -v systemd-analyze > /dev/null; then
 	sed "s,=/opt,=$PWD/root/opt,; /^Documentation/d" $unit > hearthd.service
 	systemd-analyze verify ./hearthd.service > log 2>&1 || fail "$(cat log)"
 fi
+# A program is built with what pkg-config says, and finds the library.
+pc() {
+	PKG_CONFIG_PATH="$PWD/root/opt/h/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$PWD/root" pkg-config "$@" libhearth
+}
+[ "$(pc --modversion)" = "$(root/opt/h/bin/hearthd --version | sed 's/^hearthd //; s/,.*//')" ] || fail "version $(pc --modversion)"
+# shellcheck disable=SC2046 # words, all of them
+cc -fsanitize=address,undefined -o uses root/opt/h/share/doc/libhearth/examples/hearth-blocks.c $(pc --cflags --libs)
+expect 1 env LD_LIBRARY_PATH="$PWD/root/opt/h/lib" ./uses get nowhere 0
+grep -q 'give hearth://' err || fail "$(cat err)"
 make -s -C "$src" uninstall DESTDIR="$PWD/root" PREFIX=/opt/h OUT="$BUILD" SAN=1
-[ -z "$(find root -type f)" ] || fail "left: $(find root -type f)"
+[ -z "$(find root ! -type d)" ] || fail "left: $(find root ! -type d)"
