@@ -5,4 +5,5 @@
 "$TOOLS/unit-erofs"
 "$TOOLS/unit-lun"
 "$TOOLS/unit-rdma"
+"$TOOLS/unit-window"
 "$TOOLS/steering"
