@@ -144,6 +144,7 @@ enum hearth_bench {
  * @spares_streams: how many are used is left to the sender
  * @direct: enum hearth_direct
  * @numa: enum hearth_numa_mode; a node's number is not sent to the peer
+ * @publishes: the destination becomes an EROFS file system that holds the tree
  * @bench: enum hearth_bench; 0: a copy
  * @bench_bytes: how much comes from memory
  *
@@ -170,6 +171,7 @@ struct hearth_options {
 	bool spares_streams;
 	uint8_t direct;
 	uint8_t numa;
+	bool publishes;
 	uint8_t bench;
 	uint64_t bench_bytes;
 };

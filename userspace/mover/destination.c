@@ -13,6 +13,7 @@
 
 #include "../common/io.h"
 #include "backup.h"
+#include "publish.h"
 #include "recv.h"
 
 static int fail_destination(struct hearth_receiver *r, const char *path, int err)
@@ -107,6 +108,8 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 	bool exists = !hearth_root_stat(r->job->base_fd, path, true, &st);
 	int ret;
 
+	if (r->publish)
+		return hearth_publish_open(r, is_single);
 	if (hearth_receiver_has_no_place(r)) {
 		r->is_root_virtual = true;
 		r->is_eager = true;

@@ -33,6 +33,7 @@ struct hearth_entry hearth_scan_entry(struct hearth_scan *scan, const struct sta
 				      uint32_t parent)
 {
 	const struct hearth_options *opt = &scan->s->job->opt;
+	bool is_sparse = S_ISREG(st->st_mode) && st->st_blocks < st->st_size / 512;
 
 	return (struct hearth_entry){
 		.kind = kind_of(st->st_mode),
@@ -46,7 +47,8 @@ struct hearth_entry hearth_scan_entry(struct hearth_scan *scan, const struct sta
 		.rdev_minor = minor(st->st_rdev),
 		.parent = parent,
 		.device = hearth_devices_find(&scan->s->devices, st->st_dev),
-		.is_sparse = S_ISREG(st->st_mode) && st->st_blocks < st->st_size / 512,
+		.is_sparse = is_sparse,
+		.extras = is_sparse && opt->publishes ? HEARTH_EXTRA_SPARSE : 0,
 	};
 }
 

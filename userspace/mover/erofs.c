@@ -231,6 +231,11 @@ int hearth_erofs_add_link(struct hearth_erofs *fs, uint32_t parent, const char *
 	return ret;
 }
 
+bool hearth_erofs_has_holes(const struct hearth_erofs *fs, uint32_t number)
+{
+	return fs->inodes[number].has_map;
+}
+
 uint64_t hearth_erofs_offset(const struct hearth_erofs *fs, uint32_t number)
 {
 	return (uint64_t)fs->inodes[number].at << HEARTH_EROFS_BLOCK_SHIFT;

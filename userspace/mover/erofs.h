@@ -87,7 +87,8 @@ const char *hearth_erofs_why_no_attr(const char *name, size_t len, size_t value_
  */
 int hearth_erofs_set_attrs(struct hearth_erofs *fs, uint32_t number, const void *attrs, size_t len);
 
-/* Where the content of a file without holes begins. */
+/* Where the content of a file begins, unless it has holes. */
+bool hearth_erofs_has_holes(const struct hearth_erofs *fs, uint32_t number);
 uint64_t hearth_erofs_offset(const struct hearth_erofs *fs, uint32_t number);
 
 /*

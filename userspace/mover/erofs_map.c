@@ -3,7 +3,7 @@
  * Files with holes, in an EROFS image.
  *
  * Blocks are given as content comes, in units that keep the map that is written in
- * the end below 16 MiB: one block for files up to 16 GiB, more for larger ones. What
+ * the end below 64 MiB: one block for files up to 64 GiB, more for larger ones. What
  * of a unit is a hole then holds zeros. The map is written in the largest chunks of
  * which each is either a hole or in one piece.
  */
@@ -13,7 +13,7 @@
 
 #include "erofs_impl.h"
 
-#define MAX_MAP_ENTRIES (1u << 22)
+#define MAX_MAP_ENTRIES (1u << 24)
 
 /* Chunks of 1 GiB at most; their number is small then, whatever the file. */
 #define MAX_CHUNK_SHIFT 18

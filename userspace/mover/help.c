@@ -63,7 +63,7 @@ void hearth_print_help(void)
 	     "      --files-from=F, -0                of the source only the names in a file\n"
 	     "  -b, --suffix=S, --backup-dir=DIR      keep what is replaced or deleted\n"
 	     "      --link-dest=DIR                   link what is the same there\n"
-	     "      --chmod=CHANGES, --chown=USER:GROUP, --remove-source-files\n"
+	     "      --chmod=CHANGES, --chown=USER:GROUP, --remove-source-files, --publish (an EROFS image)\n"
 	     "      --inplace, --append-verify        write to the files themselves; keep what is right of shorter ones\n"
 	     "  -e, --rsh=COMMAND, --hearthd-path=PATH    how to reach the far end (ssh); what to start there (hearthd)\n"
 	     "      --data=auto|direct|reverse|ssh, --port=N[-M], --streams=N, --congestion=NAME\n"

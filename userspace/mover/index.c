@@ -196,7 +196,7 @@ static bool extras_fit_kind(const struct hearth_entry *e)
 	if (has_number(e))
 		allowed |= HEARTH_EXTRA_LISTED;
 	else if (e->kind == HEARTH_ENTRY_FILE)
-		allowed |= HEARTH_EXTRA_SUM | HEARTH_EXTRA_STREAM;
+		allowed |= HEARTH_EXTRA_SUM | HEARTH_EXTRA_STREAM | HEARTH_EXTRA_SPARSE;
 	else
 		allowed = 0;
 	if (e->extras & HEARTH_EXTRA_STREAM && e->size != HEARTH_FILE_MAX_BYTES)

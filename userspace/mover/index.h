@@ -36,6 +36,7 @@ enum hearth_entry_kind {
 /* What an entry says beside; on the wire in the upper half of its first byte. */
 enum hearth_entry_extra {
 	HEARTH_EXTRA_LISTED = 1 << 0, /* of roots and directories: all that is in it follows */
+	HEARTH_EXTRA_SPARSE = 1 << 0, /* of files, with --publish: has holes */
 	HEARTH_EXTRA_ATTRS = 1 << 1, /* has extended attributes */
 	HEARTH_EXTRA_SUM = 1 << 2, /* of files: has a checksum of its content */
 	HEARTH_EXTRA_STREAM = 1 << 3, /* of files: a pipe, whose size is not known yet */
@@ -74,6 +75,7 @@ struct hearth_entry {
 	uint8_t device; /* local to the sender: number of the one that it lies on, */
 	bool is_sparse; /* too, */
 	bool keeps_mode; /* local to the receiver: of a file that was there, without --perms */
+	uint32_t inode; /* with --publish */
 	bool is_doubtful; /* and: the sender was asked for sums of some of it */
 	bool is_followed; /* to the sender: a symlink that stands for what it points to */
 	atomic_uchar state;

@@ -80,6 +80,7 @@ static const struct poptOption table[] = {
 	{ "include-from", 0, POPT_ARG_STRING, NULL, OPT_INCLUDE_FROM, NULL, NULL },
 	{ "files-from", 0, POPT_ARG_STRING, NULL, OPT_FILES_FROM, NULL, NULL },
 	{ "from0", '0', POPT_ARG_NONE, &hearth_given.is_from0, 0, NULL, NULL },
+	{ "publish", 0, POPT_ARG_NONE, NULL, OPT_PUBLISH, NULL, NULL },
 	{ "partial", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
 	{ "whole-file", 'W', POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
 	{ "numeric-ids", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
@@ -143,6 +144,8 @@ static void take_switch(struct hearth_command *cmd, int which)
 		cmd->opt.flags |= HEARTH_APPEND_VERIFY | HEARTH_INPLACE;
 	else if (which == OPT_COMPRESS)
 		cmd->opt.compress_level = DEFAULT_COMPRESS_LEVEL;
+	else if (which == OPT_PUBLISH)
+		hearth_command_take_publish(cmd);
 	else if (which == OPT_ALWAYS_SO)
 		return;
 	else if (which >= OPT_NO_FLAG)
@@ -323,7 +326,7 @@ static bool check(struct hearth_command *cmd)
 {
 	uint32_t flags = cmd->opt.flags;
 
-	if (!check_bench(cmd))
+	if (!hearth_command_check_publish(cmd) || !check_bench(cmd))
 		return false;
 	if (hearth_given.files_from && !load_names(cmd))
 		return false;

@@ -86,6 +86,10 @@ bool hearth_command_parse(struct hearth_command *cmd, int argc, const char **arg
 /* places.c: the arguments that are no options. */
 bool hearth_command_take_places(struct hearth_command *cmd, const char **args);
 
+/* publish_options.c */
+void hearth_command_take_publish(struct hearth_command *cmd);
+bool hearth_command_check_publish(struct hearth_command *cmd);
+
 /*
  * expect.c: the names that a pull may bring at the top: those of the sources or of the list; none
  * if the content of a directory is meant, and so any may come. 0 or -ENOMEM.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "publish.h"
 #include "recv.h"
 
 /* The file stays as it is although it may be another: so must the source. */
@@ -412,6 +413,8 @@ static int plan_entry(struct hearth_receiver *r, struct hearth_batch *b, struct 
 		return -ECANCELED;
 	if (e->kind == HEARTH_ENTRY_LINK && !(r->job->opt.flags & HEARTH_HARD_LINKS))
 		return -EPROTO;
+	if (r->publish)
+		return hearth_publish_entry(r, b, e);
 	/* A single name at the destination stands for a single entry. */
 	if ((r->rename_to || hearth_receiver_has_no_place(r)) &&
 	    (e->kind == HEARTH_ENTRY_DIR || (e->kind == HEARTH_ENTRY_ROOT && r->dirs.nr)))
@@ -450,6 +453,8 @@ int hearth_plan_batch(struct hearth_receiver *r, struct hearth_batch *b)
 	b->left = 0;
 	for (uint32_t i = 0; i < b->nr_entries && !ret; i++)
 		ret = plan_entry(r, b, &b->entries[i], &answer);
+	if (!ret && r->publish)
+		ret = hearth_publish_planned(r, b);
 	pthread_mutex_lock(&r->lock);
 	r->nr_left += b->left;
 	pthread_mutex_unlock(&r->lock);

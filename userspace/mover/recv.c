@@ -14,6 +14,7 @@
 #include "../common/bytes.h"
 #include "../common/io.h"
 #include "engine.h"
+#include "publish.h"
 #include "recv.h"
 #include "steer.h"
 
@@ -28,6 +29,8 @@ static void cancel(void *arg)
 	r->is_cancelled = true;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
+	if (r->publish)
+		hearth_publish_cancel(r->publish);
 	hearth_table_cancel(&r->table);
 	for (uint32_t i = 0; i < HEARTH_MAX_DEVICES; i++)
 		hearth_queue_close(&r->received[i]);
@@ -126,6 +129,12 @@ static int handle_index_end(struct hearth_receiver *r, const struct hearth_frame
 	if (reader.is_bad || hearth_reader_left(&reader) || nr != r->nr_batches ||
 	    r->is_index_complete || !r->is_started)
 		return -EPROTO;
+	if (r->publish) {
+		int err = hearth_publish_index_ended(r);
+
+		if (err)
+			return err;
+	}
 	hearth_table_complete(&r->table);
 	r->job->count.is_index_complete = true;
 	pthread_mutex_lock(&r->lock);
@@ -340,7 +349,7 @@ static bool wait_for(struct hearth_receiver *r, const bool *flag)
  * Everything is stored: directories get their attributes, the disk gets its due, the sender hears
  * of it.
  */
-static void finish(struct hearth_receiver *r)
+static void finish_tree(struct hearth_receiver *r)
 {
 	int err;
 
@@ -353,6 +362,14 @@ static void finish(struct hearth_receiver *r)
 		hearth_job_fail(r->job, HEARTH_EXIT_PARTIAL,
 				"%s: the disk did not take all data: %s", r->destination,
 				strerror(-err));
+}
+
+static void finish(struct hearth_receiver *r)
+{
+	if (r->publish)
+		hearth_publish_finish(r);
+	else
+		finish_tree(r);
 	pthread_mutex_lock(&r->lock);
 	r->is_done = true;
 	pthread_mutex_unlock(&r->lock);
@@ -436,6 +453,7 @@ static void receiver_exit(struct hearth_receiver *r)
 	hearth_volumes_exit(&r->volumes);
 	hearth_seen_exit(&r->seen);
 	hearth_links_exit(r);
+	hearth_publish_free(r->publish);
 	free(r->rename_to);
 	hearth_lanes_exit(&r->engine.lanes);
 	if (r->pool == &r->own_pool)
@@ -452,10 +470,15 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 
 	if (r)
 		hearth_engine_place(job, wires, "receiver", path, &r->numa);
-	if (!r || hearth_lanes_init(&r->engine.lanes, job, wires, r) ||
+	if (r && job->opt.publishes)
+		r->publish = hearth_publish_alloc();
+	if (!r || (job->opt.publishes && !r->publish) ||
+	    hearth_lanes_init(&r->engine.lanes, job, wires, r) ||
 	    hearth_engine_pool(job, wires, &r->numa, &r->own_pool, &r->pool)) {
 		hearth_job_fail(job, HEARTH_EXIT_SYSTEM,
 				"no memory for the blocks; lower --memory");
+		if (r)
+			hearth_publish_free(r->publish);
 		free(r);
 		return HEARTH_EXIT_SYSTEM;
 	}

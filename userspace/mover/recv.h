@@ -12,6 +12,7 @@
  *   place.c  attributes, and the rename that makes a file appear
  *   backup.c what is replaced or deleted, kept
  *   links.c  hard links, once their files are whole
+ *   publish.h the same for --publish
  *   delete.c what the source does not have, once all is stored
  */
 #ifndef HEARTH_RECV_H
@@ -91,6 +92,7 @@ struct hearth_receiver {
 	int link_fd; /* --link-dest, or -1 */
 	int backup_fd; /* --backup-dir, or -1 */
 	struct hearth_volumes volumes;
+	struct hearth_publish *publish; /* --publish; else NULL */
 	bool is_eager;
 	bool is_dry; /* --dry-run */
 	bool is_root_virtual; /* dry run: there is no destination yet */

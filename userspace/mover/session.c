@@ -76,13 +76,14 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	hearth_put_u8(w, o->spares_streams);
 	hearth_put_u8(w, o->direct);
 	hearth_put_u8(w, o->numa <= HEARTH_NUMA_SHOW ? o->numa : HEARTH_NUMA_SHOW);
+	hearth_put_u8(w, o->publishes);
 	hearth_put_u8(w, o->bench);
 	hearth_put_u64(w, o->bench_bytes);
 }
 
 static int get_options(struct hearth_reader *r, struct hearth_options *o)
 {
-	uint8_t spares;
+	uint8_t spares, publishes;
 	int ret;
 
 	hearth_options_init(o);
@@ -110,9 +111,11 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 	o->spares_streams = spares;
 	o->direct = hearth_get_u8(r);
 	o->numa = hearth_get_u8(r);
+	publishes = hearth_get_u8(r);
+	o->publishes = publishes;
 	o->bench = hearth_get_u8(r);
 	o->bench_bytes = hearth_get_u64(r);
-	return ret || spares <= 1 ? ret : -EPROTO;
+	return ret || (spares <= 1 && publishes <= 1) ? ret : -EPROTO;
 }
 
 static int get_rules(struct hearth_reader *r, struct hearth_filter *f)

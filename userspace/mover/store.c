@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "publish.h"
 #include "recv.h"
 
 /* A file that came whole, in one piece: stored and in place at once. */
@@ -66,6 +67,11 @@ static int64_t store_in_batch(struct hearth_receiver *r, struct hearth_batch *b,
 	uint64_t end = seg->voff + seg->len < b->end ? seg->voff + seg->len : b->end;
 	uint64_t voff = seg->voff;
 
+	if (r->publish) {
+		int ret = hearth_publish_store(r, b, seg, data, end);
+
+		return ret ? ret : (int64_t)(end - voff);
+	}
 	while (voff < end) {
 		struct hearth_entry *e = hearth_batch_find(b, voff);
 		uint64_t past = e->voff + e->size < end ? e->voff + e->size : end;
