@@ -161,11 +161,7 @@ void hearth_engine_fail_control(struct hearth_job *job, int err, uint32_t timeou
 				err == -ENODATA ? "connection closed" : strerror(-err));
 }
 
-/*
- * When a peer gives up, its reason arrives on the control channel while its streams just break: let
- * it come first. True if it has.
- */
-static bool await_reason(struct hearth_job *job, long ms)
+bool hearth_engine_await_reason(struct hearth_job *job, long ms)
 {
 	struct timespec deadline;
 	bool has_come;
@@ -192,7 +188,7 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err)
 		return;
 	}
 	if (err != -EPROTO)
-		await_reason(job, REASON_MS);
+		hearth_engine_await_reason(job, REASON_MS);
 	if (err == -EPROTO)
 		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL,
 				"a data connection carried something that is no block of this job");
@@ -210,5 +206,5 @@ bool hearth_engine_can_lose(const struct hearth_engine *e, int err)
 
 bool hearth_engine_goes_on(struct hearth_engine *e)
 {
-	return !await_reason(e->lanes.job, BREATH_MS);
+	return !hearth_engine_await_reason(e->lanes.job, BREATH_MS);
 }

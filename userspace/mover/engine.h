@@ -88,6 +88,12 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err);
 /* Whether a stream on which a call returned @err is lost, and not the job with it. */
 bool hearth_engine_can_lose(const struct hearth_engine *e, int err);
 
+/*
+ * When a peer gives up, its reason arrives on the control channel while its streams just break: lets
+ * it come first. True if it has.
+ */
+bool hearth_engine_await_reason(struct hearth_job *job, long ms);
+
 /* Whether the job goes on without that stream: it may have broken because the job is at its end. */
 bool hearth_engine_goes_on(struct hearth_engine *e);
 

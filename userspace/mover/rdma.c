@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The queue pairs of a session as one: what they share, and their thread. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,12 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "engine.h"
 #include "rdma_impl.h"
 
 #define NR_PINGS 4
 #define PING_MS 1000
+#define REASON_MS 1000 /* engine.c waits longer before it gives one that says less */
 
 static void wake(struct hearth_rdma *r)
 {
@@ -69,7 +72,7 @@ static void tell_job(struct hearth_rdma *r)
 	pthread_mutex_unlock(&r->lock);
 	for (uint32_t i = 0; i < nr; i++)
 		hearth_job_note(job, HEARTH_NOTE_WARNING, "", "%s", news[i]);
-	if (is_lost)
+	if (is_lost && !hearth_engine_await_reason(job, REASON_MS))
 		hearth_job_fail(job, HEARTH_EXIT_LOST,
 				"no data connection is left (%.300s); run the same command again to continue",
 				r->why);
@@ -90,7 +93,7 @@ void hearth_rdma_advance(struct hearth_rdma *r)
 }
 
 /* Takes in what the device announced; asks for the next announcement before it looks. */
-static void take_events(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
+static void take_events(struct hearth_rdma_rail *rail)
 {
 	struct pollfd fd = { .fd = rail->events->fd, .events = POLLIN };
 	struct ibv_cq *cq;
@@ -103,7 +106,6 @@ static void take_events(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 		ibv_req_notify_cq(cq, 0);
 		hearth_rdma_queue_drain(q);
 	}
-	(void)r;
 }
 
 /* A device that is taken away waits for everybody to let go of it. */
@@ -129,17 +131,14 @@ void hearth_rdma_poll(struct hearth_rdma *r)
 		if (rail->is_removed && rail->pd)
 			let_go(r, rail);
 		if (rail->events)
-			take_events(r, rail);
+			take_events(rail);
 	}
 	hearth_rdma_advance(r);
 	if (r->plan.is_sender)
 		pthread_cond_broadcast(&r->changed);
 }
 
-/*
- * An end that only waits would not notice that the way is cut: a device that goes silent fails what
- * is sent.
- */
+/* An end that only waits would not notice that the way is cut. */
 static void probe(struct hearth_rdma *r)
 {
 	for (uint32_t i = 0; i < r->nr_queues; i++) {
@@ -174,7 +173,7 @@ static void *run(void *arg)
 	while (!r->is_stopping) {
 		nr = gather(r, fds);
 		pthread_mutex_unlock(&r->lock);
-		poll(fds, nr, HEARTH_RDMA_SILENCE_MS);
+		poll(fds, nr, HEARTH_RDMA_SILENCE_MS / 2);
 		pthread_mutex_lock(&r->lock);
 		probe(r);
 		if (fds[0].revents && read(r->wake_fd, &count, sizeof(count)) < 0)
@@ -224,6 +223,10 @@ int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s)
 	pthread_mutex_lock(&r->lock);
 	while (count_live(r) < nr && !err)
 		err = pthread_cond_timedwait(&r->changed, &r->lock, &deadline);
+	/* The far end has given up the others, and nobody is to wait for them. */
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_CONNECTING)
+			hearth_rdma_queue_fail(r->queues[i], "", "");
 	pthread_mutex_unlock(&r->lock);
 	return -err;
 }
@@ -377,9 +380,12 @@ static int make(struct hearth_rdma *r)
 	if (ret)
 		return ret;
 	r->cm = rdma_create_event_channel();
-	return r->cm ? 0
-		     : hearth_verbs_fail(r->why, "/dev/infiniband/rdma_cm",
+	if (!r->cm)
+		return hearth_verbs_fail(r->why, "/dev/infiniband/rdma_cm",
 					 "rdma_create_event_channel", -errno);
+	/* What there was to read may be gone by then: its connection may have been given up. */
+	fcntl(r->cm->fd, F_SETFL, fcntl(r->cm->fd, F_GETFL) | O_NONBLOCK);
+	return 0;
 }
 
 int hearth_rdma_create(const struct hearth_rdma_plan *plan, struct hearth_rdma **ret)

@@ -227,6 +227,8 @@ static int await(struct hearth_rdma *r, const struct rdma_cm_id *id,
 		if (now >= deadline || poll(&fd, 1, (int)((deadline - now) / 1000000) + 1) <= 0)
 			return -ETIMEDOUT;
 		err = next_happening(r, ret);
+		if (err == -EAGAIN)
+			continue;
 		if (err || ret->id == id)
 			return err ? err : ret->type == wanted ? 0
 							       : error_of(ret);

@@ -27,10 +27,12 @@
 #define HEARTH_RDMA_RECVS 64u /* also of the peer: part of the protocol */
 #define HEARTH_RDMA_SENDS 64u
 #define HEARTH_RDMA_MAX_NEWS 4
-#define HEARTH_RDMA_SILENCE_MS 500
+#define HEARTH_RDMA_SILENCE_MS 500 /* after that a peer is probed */
+#define HEARTH_RDMA_DEAD_MS 3800 /* what is not acknowledged by then has no way there */
+#define HEARTH_RDMA_SLOWEST 10000000 /* bytes a second that a rail moves, if it does */
 #define HEARTH_RDMA_MAX_DEPTH 64u /* reads under way, or slots, of one queue pair */
 #define HEARTH_RDMA_MAX_OFFERS 256u /* of one queue pair */
-#define HEARTH_RDMA_SQ (HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH)
+#define HEARTH_RDMA_SQ (HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH + 1) /* and a probe */
 
 /* An address of this end that a device has. */
 struct hearth_rdma_place {
@@ -83,7 +85,8 @@ struct hearth_rdma_queue {
 	uint16_t idle_sends[HEARTH_RDMA_SENDS];
 	uint64_t echo; /* that came back */
 	uint64_t heard_ns; /* when the peer said something last */
-	bool is_asked; /* it was asked to, and has not answered */
+	uint32_t nr_out; /* requests that have not completed, */
+	uint64_t moved_ns; /* and when one did, or was the first */
 	bool has_sent_fin;
 	bool is_fin_out; /* the peer's device has it */
 	bool has_finished; /* the peer sends no more */
@@ -197,7 +200,10 @@ bool hearth_rdma_queue_post(struct hearth_rdma_queue *q, struct ibv_send_wr *wr,
 void hearth_rdma_queue_drain(struct hearth_rdma_queue *q);
 void hearth_rdma_queue_flush(struct hearth_rdma_queue *q);
 void hearth_rdma_queue_up(struct hearth_rdma_queue *q);
-/* Asks a silent peer to say something: one that is gone does not even acknowledge that. */
+/*
+ * Writes nothing to a silent peer: its device acknowledges even that, whatever its program does and
+ * without a credit. Gives up a queue pair on which nothing moves.
+ */
 void hearth_rdma_queue_probe(struct hearth_rdma_queue *q);
 /* It is dead: what it carried is the bundle's again. */
 void hearth_rdma_queue_fail(struct hearth_rdma_queue *q, const char *call, const char *text);
@@ -209,6 +215,7 @@ enum {
 	HEARTH_RDMA_WR_FIN,
 	HEARTH_RDMA_WR_READ,
 	HEARTH_RDMA_WR_WRITE,
+	HEARTH_RDMA_WR_PROBE,
 };
 
 static inline uint64_t hearth_rdma_wr_id(uint32_t kind, uint32_t index)
@@ -243,7 +250,7 @@ void hearth_rdma_cm_events(struct hearth_rdma *r);
 
 /* rdma.c */
 int hearth_rdma_start(struct hearth_rdma *r);
-/* Waits until @nr queue pairs are live. 0 or -ETIMEDOUT. */
+/* Waits until @nr queue pairs are live, which then are all. 0 or -ETIMEDOUT. */
 int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s);
 void hearth_rdma_stop_listening(struct hearth_rdma *r);
 void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES]);

@@ -189,9 +189,13 @@ bool hearth_rdma_queue_post(struct hearth_rdma_queue *q, struct ibv_send_wr *wr,
 	struct ibv_send_wr *bad;
 	int err = q->state == HEARTH_RDMA_FAILED ? ENOTCONN : ibv_post_send(q->id->qp, wr, &bad);
 
-	if (err)
+	if (err) {
 		hearth_rdma_queue_fail(q, call, strerror(err));
-	return !err;
+		return false;
+	}
+	if (!q->nr_out++)
+		q->moved_ns = hearth_now_ns();
+	return true;
 }
 
 /* The last credit is for an update. */
@@ -227,15 +231,30 @@ void hearth_rdma_queue_flush(struct hearth_rdma_queue *q)
 		hearth_rdma_queue_send(q, &m);
 }
 
+/* How long a block of each queue pair of the rail may take at worst. */
+static uint64_t patience_ns(const struct hearth_rdma_queue *q)
+{
+	uint64_t bytes = (uint64_t)q->rail->nr_live * q->bundle->plan.block_bytes;
+
+	return HEARTH_RDMA_DEAD_MS * 1000000ull + bytes * 1000000000 / HEARTH_RDMA_SLOWEST;
+}
+
+/*
+ * A device should fail what is not acknowledged, but Soft-RoCE forgets to if it could not send what
+ * came after it.
+ */
 void hearth_rdma_queue_probe(struct hearth_rdma_queue *q)
 {
-	struct hearth_rdma_msg m = { .type = HEARTH_RDMA_PING, .echo = hearth_now_ns() };
+	struct ibv_send_wr wr = { .wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_PROBE, 0),
+				  .opcode = IBV_WR_RDMA_WRITE };
+	uint64_t now = hearth_now_ns(), silence = HEARTH_RDMA_SILENCE_MS * 1000000ull;
 
-	if (q->is_asked || m.echo - q->heard_ns < HEARTH_RDMA_SILENCE_MS * 1000000ull ||
-	    !hearth_rdma_can_send(q))
+	if (q->state != HEARTH_RDMA_LIVE)
 		return;
-	q->is_asked = true;
-	hearth_rdma_queue_send(q, &m);
+	if (q->nr_out && now - q->moved_ns > patience_ns(q))
+		hearth_rdma_queue_fail(q, "ibv_poll_cq", "nothing is acknowledged any more");
+	else if (!q->nr_out && now - q->heard_ns > silence && now - q->moved_ns > silence)
+		hearth_rdma_queue_post(q, &wr, "ibv_post_send");
 }
 
 static void echo(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m)
@@ -249,7 +268,6 @@ static void echo(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m)
 static void take_echo(struct hearth_rdma_queue *q, uint64_t came_back)
 {
 	q->echo = came_back;
-	q->is_asked = false;
 	pthread_cond_broadcast(&q->bundle->changed);
 }
 
@@ -298,6 +316,10 @@ static void complete(struct hearth_rdma_queue *q, const struct ibv_wc *wc)
 		hearth_rdma_queue_fail(q, "ibv_poll_cq", ibv_wc_status_str(wc->status));
 		return;
 	}
+	if (kind != HEARTH_RDMA_WR_RECV) {
+		q->nr_out--;
+		q->moved_ns = hearth_now_ns();
+	}
 	switch (kind) {
 	case HEARTH_RDMA_WR_RECV:
 		take_message(q, i, wc->byte_len);
@@ -306,6 +328,7 @@ static void complete(struct hearth_rdma_queue *q, const struct ibv_wc *wc)
 		hearth_rdma_sink_part(q, i);
 		break;
 	case HEARTH_RDMA_WR_WRITE:
+	case HEARTH_RDMA_WR_PROBE:
 		break;
 	default:
 		q->is_fin_out |= kind == HEARTH_RDMA_WR_FIN;

@@ -285,6 +285,15 @@ static void await_block(struct hearth_rdma *r)
 	pthread_cond_broadcast(&r->changed);
 }
 
+/* Nothing can come any more: the job hears why, unless it is over anyhow. */
+static void lose(struct hearth_rdma *r)
+{
+	if (r->was_lost)
+		return;
+	r->was_lost = true;
+	hearth_rdma_lose(r);
+}
+
 /* The next block that has arrived, or -errno. */
 static int next_block(struct hearth_rdma *r, struct hearth_block **ret)
 {
@@ -295,6 +304,8 @@ static int next_block(struct hearth_rdma *r, struct hearth_block **ret)
 		if (r->done)
 			break;
 		err = r->is_cancelled ? -ECANCELED : look_for_end(r);
+		if (err == -ENOTCONN)
+			lose(r);
 		if (err)
 			break;
 		if (hearth_rdma_is_live(r) && !r->nr_held && !r->gift && !r->is_getting &&

@@ -2,6 +2,7 @@
 /* RDMA devices: which there are, what is registered with them, and what to do if that fails. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -289,6 +290,8 @@ static int make_rail(struct hearth_rdma *r, struct hearth_rdma_rail *rail, struc
 	rail->events = ibv_create_comp_channel(rail->verbs);
 	if (!rail->events)
 		return hearth_verbs_fail(r->why, rail->device, "ibv_create_comp_channel", -errno);
+	/* A queue pair that is given up takes along what it had to announce. */
+	fcntl(rail->events->fd, F_SETFL, fcntl(rail->events->fd, F_GETFL) | O_NONBLOCK);
 	return hearth_verbs_register(r, rail);
 }
 

@@ -4,6 +4,7 @@
 # Where there is no RDMA it is said why, with device, call and remedy: --transport=rdma ends there, else data goes over TCP.
 # topology: 2n
 # needs: userspace
+# limit: 300
 
 . "$HEARTH_TESTS/lib.sh"
 . "$HEARTH_TESTS/lib-rdma.sh"
@@ -40,6 +41,29 @@ wait_for 20 eval '! rail_is_active 0' || fail 'the port stays up'
 refused 'rail0: ibv_query_port: the port is down'
 ip link set s0 up
 wait_for 20 rail_is_active 0 || fail 'the port stays down'
+
+# A device to which no route leads: what the connection manager asks is answered before the table of local addresses is.
+ip rule add pref 20 lookup local
+ip rule del pref 0
+ip rule add pref 10 to 10.21.0.1 unreachable
+routes_as_ever() {
+	ip rule add pref 0 lookup local
+	ip rule del pref 10
+	ip rule del pref 20
+}
+defer routes_as_ever
+refused 'rdma_cm: rdma_resolve_addr: .*see "ip route get" and "rdma link" at both ends'
+undo_now routes_as_ever
+
+# A far end that has no device.
+cat >bare <<END
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs none /sys/class/infiniband && exec "\$0" "\$@"' $programs/hearthd "\$@"
+END
+chmod +x bare
+far_program=$PWD/bare
+refused 'at the far end: no RDMA device is there'
+far_program=$programs/hearthd
 
 # Who may not lock memory, on this side or the other.
 chmod 777 .
