@@ -74,7 +74,7 @@ static void offer_nothing(void)
 	m.addr = (uintptr_t)one.memory;
 	m.key = 0x12345678;
 	begin(&one, HEARTH_RDMA_RECVS, HEARTH_RDMA_MODE_READ, HEARTH_SERVER_RECEIVES);
-	CHECK(client_say(&one, &m) == IBV_WC_SUCCESS);
+	client_say(&one, &m); /* the answer may end the connection before it is acknowledged */
 	CHECK(client_is_told(&one, "remote access error"));
 	client_end(&one);
 	puts("a key that opens nothing ends the session of him who gave it");
@@ -85,7 +85,7 @@ static void say(const char *what, const struct hearth_rdma_msg *m, enum hearth_r
 {
 	fprintf(stderr, "%s\n", what);
 	begin(&one, HEARTH_RDMA_RECVS, mode, direction);
-	CHECK(client_say(&one, m) == IBV_WC_SUCCESS);
+	client_say(&one, m);
 	CHECK(client_is_told(&one, "broke the protocol"));
 	client_end(&one);
 }
