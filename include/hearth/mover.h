@@ -122,6 +122,15 @@ enum hearth_bench {
 	HEARTH_BENCH_ALL = 7,
 };
 
+/* Whether an end is a LUN (its path: "lun:/NAME..."), and what the cache keeps of what is stored. */
+enum hearth_lun_flag {
+	HEARTH_LUN_IS_SOURCE = 1,
+	HEARTH_LUN_IS_DESTINATION = 2,
+	HEARTH_LUN_KEEP_WARM = 4, /* all of it is in the cache at the end */
+	HEARTH_LUN_NO_CACHE = 8, /* none of it stays there */
+	HEARTH_LUN_ALL = 15,
+};
+
 /**
  * struct hearth_options - what a job does; both ends have the same.
  * @flags: enum hearth_flag
@@ -145,6 +154,7 @@ enum hearth_bench {
  * @direct: enum hearth_direct
  * @numa: enum hearth_numa_mode; a node's number is not sent to the peer
  * @publishes: the destination becomes an EROFS file system that holds the tree
+ * @lun: enum hearth_lun_flag
  * @bench: enum hearth_bench; 0: a copy
  * @bench_bytes: how much comes from memory
  *
@@ -172,6 +182,7 @@ struct hearth_options {
 	uint8_t direct;
 	uint8_t numa;
 	bool publishes;
+	uint8_t lun;
 	uint8_t bench;
 	uint64_t bench_bytes;
 };

@@ -150,6 +150,8 @@ static int take_for_module(struct parser *p, const char *key, const char *value)
 	if (!strcmp(key, "path"))
 		return *value == '/' ? take_text(&m->path, value)
 				     : refuse(p, "a path must begin with /", value);
+	if (!strcmp(key, "lun"))
+		return take_text(&m->luns, value);
 	if (!strcmp(key, "write"))
 		return take_bool(p, value, &m->is_writable);
 	if (!strcmp(key, "users"))
@@ -177,7 +179,7 @@ static int start_module(struct parser *p, char *name)
 		return refuse(p, "a module's name stands between [ and ]", name);
 	name[len - 1] = '\0';
 	name++;
-	if (!*name || strchr(name, '/') || hearth_config_find(c, name, strlen(name)))
+	if (!*name || strchr(name, '/') || !strcmp(name, "lun:") || hearth_config_find(c, name, strlen(name)))
 		return refuse(p, "a module's name has no slash and is there once", name);
 	if (c->nr_modules == HEARTH_MAX_MODULES)
 		return refuse(p, "there are too many modules", name);
@@ -223,8 +225,9 @@ static int check(struct parser *p)
 	if (!c->nr_modules)
 		return refuse(p, "there is no [module]", p->path);
 	for (uint32_t i = 0; i < c->nr_modules; i++) {
-		if (!c->modules[i].path)
-			return refuse(p, "the module has no path", c->modules[i].name);
+		if (!c->modules[i].path == !c->modules[i].luns)
+			return refuse(p, "give the module a path, or LUNs (lun = NAME, ...)",
+				      c->modules[i].name);
 		if (!geteuid() && c->modules[i].uid == (uid_t)-1)
 			return refuse(p, "say as which user it is served: user = NAME",
 				      c->modules[i].name);
@@ -265,6 +268,7 @@ void hearth_config_exit(struct hearth_config *c)
 	for (uint32_t i = 0; i < c->nr_modules; i++) {
 		free(c->modules[i].name);
 		free(c->modules[i].path);
+		free(c->modules[i].luns);
 		free(c->modules[i].users);
 	}
 	free(c->modules);
@@ -282,18 +286,38 @@ const struct hearth_module *hearth_config_find(const struct hearth_config *c, co
 	return NULL;
 }
 
-bool hearth_module_admits(const struct hearth_module *m, const char *user)
+static bool lists(const char *list, const char *wanted)
 {
-	size_t len = strlen(user);
+	size_t len = strlen(wanted);
 
-	if (!m->users)
-		return true;
-	for (const char *at = m->users; *at; at += strspn(at, BLANKS ",")) {
+	for (const char *at = list; *at; at += strspn(at, BLANKS ",")) {
 		size_t word = strcspn(at, BLANKS ",");
 
-		if (word == len && !memcmp(at, user, len))
+		if (word == len && !memcmp(at, wanted, len))
 			return true;
 		at += word;
 	}
 	return false;
+}
+
+bool hearth_module_admits(const struct hearth_module *m, const char *user)
+{
+	return !m->users || lists(m->users, user);
+}
+
+const struct hearth_module *hearth_config_find_lun(const struct hearth_config *c, const char *lun,
+						   const char *user, bool writes,
+						   const char **why)
+{
+	*why = "there is no such LUN for this user";
+	for (uint32_t i = 0; i < c->nr_modules; i++) {
+		const struct hearth_module *m = &c->modules[i];
+
+		if (!m->luns || !lists(m->luns, lun) || !hearth_module_admits(m, user))
+			continue;
+		if (!writes || m->is_writable)
+			return m;
+		*why = "this LUN is read-only for this user";
+	}
+	return NULL;
 }

@@ -17,6 +17,7 @@
 struct hearth_module {
 	char *name;
 	char *path;
+	char *luns; /* instead of a path: separated by blanks and commas */
 	char *users; /* separated by blanks; NULL: everybody who has a key */
 	bool is_writable;
 	uint32_t max_connections; /* at a time; 0: any number */
@@ -47,5 +48,13 @@ void hearth_config_exit(struct hearth_config *c);
 const struct hearth_module *hearth_config_find(const struct hearth_config *c, const char *name,
 					       size_t len);
 bool hearth_module_admits(const struct hearth_module *m, const char *user);
+
+/*
+ * The first module that has the LUN and admits the user, for writing if need be; NULL, with what
+ * speaks against it in @why.
+ */
+const struct hearth_module *hearth_config_find_lun(const struct hearth_config *c, const char *lun,
+						   const char *user, bool writes,
+						   const char **why);
 
 #endif

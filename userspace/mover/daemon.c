@@ -30,6 +30,7 @@
 #include "confine.h"
 #include "daemon.h"
 #include "guests.h"
+#include "lun.h"
 #include "server.h"
 #include "share.h"
 #include "tls.h"
@@ -158,34 +159,68 @@ static int apply_limits(struct guest *g, const struct hearth_module *m, struct h
 	return 0;
 }
 
+/* This end is to be a LUN; its path is that of no file then. */
+static bool is_for_lun(const struct hearth_hello *h)
+{
+	return h->opt.lun & (h->direction == HEARTH_SERVER_SENDS ? HEARTH_LUN_IS_SOURCE
+								 : HEARTH_LUN_IS_DESTINATION);
+}
+
+/* The module that a LUN is served by. 0 or -EACCES. */
+static int find_lun(const struct guest *g, const struct hearth_hello *h,
+		    const struct hearth_module **ret, char *text, size_t size)
+{
+	struct hearth_lun_name lun;
+	const char *why = "give lun:/NAME";
+
+	if (!hearth_lun_parse(h->paths[0], &lun))
+		*ret = hearth_config_find_lun(&g->daemon->config, lun.name, g->tls->user,
+					      h->direction == HEARTH_SERVER_RECEIVES, &why);
+	if (!*ret)
+		return refuse(text, size, why, h->paths[0]);
+	if (h->opt.link_dest || h->opt.backup_dir)
+		return refuse(text, size, "a LUN has no files", "--link-dest, --backup-dir");
+	return 0;
+}
+
+/* The one module that all paths are in, which begin there from here on. 0 or -errno. */
+static int find_module(const struct guest *g, struct hearth_hello *h,
+		       const struct hearth_module **ret, char *text, size_t size)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < h->nr_paths && !err; i++) {
+		const struct hearth_module *own =
+			split_module(&g->daemon->config, h->paths[i]);
+
+		if (!own || !own->path || (*ret && own != *ret))
+			return refuse(text, size, "there is no such module", h->paths[i]);
+		*ret = own;
+		err = keep_path(&h->paths[i]);
+	}
+	return err ? err : check_rights(*ret, g->tls->user, h, text, size);
+}
+
 /* Which module the job is for, whether it may, and what it is bound to. */
 static int judge(struct guest *g, struct hearth_hello *h, struct hearth_terms *terms, char *text,
 		 size_t size)
 {
 	const struct hearth_config *c = &g->daemon->config;
 	const struct hearth_module *m = NULL;
-	int ret = 0;
+	int ret;
 
-	for (uint32_t i = 0; i < h->nr_paths && !ret; i++) {
-		const struct hearth_module *own = split_module(c, h->paths[i]);
-
-		if (!own || (m && own != m))
-			return refuse(text, size, "there is no such module", h->paths[i]);
-		m = own;
-		ret = keep_path(&h->paths[i]);
-	}
+	ret = is_for_lun(h) ? find_lun(g, h, &m, text, size) : find_module(g, h, &m, text, size);
 	if (!ret && h->peer_host && !c->may_connect)
 		return refuse(text, size,
 			      "this daemon connects to nobody; see third-party in hearthd(8)",
 			      h->peer_host);
 	if (!ret)
-		ret = check_rights(m, g->tls->user, h, text, size);
-	if (!ret)
 		ret = apply_limits(g, m, h, text, size);
 	if (ret)
 		return ret;
-	g->base_fd = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (g->base_fd < 0)
+	if (m->path)
+		g->base_fd = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->path && g->base_fd < 0)
 		return refuse(text, size, "the module's directory cannot be opened", m->name);
 	if (become(m))
 		return refuse(text, size, "the daemon may not become the module's user", m->name);

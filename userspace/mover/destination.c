@@ -13,6 +13,7 @@
 
 #include "../common/io.h"
 #include "backup.h"
+#include "lun_end.h"
 #include "publish.h"
 #include "recv.h"
 
@@ -110,6 +111,8 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 
 	if (r->publish)
 		return hearth_publish_open(r, is_single);
+	if (hearth_lun_end_is_meant(r))
+		return hearth_lun_end_open(r, is_single);
 	if (hearth_receiver_has_no_place(r)) {
 		r->is_root_virtual = true;
 		r->is_eager = true;

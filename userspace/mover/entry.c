@@ -269,11 +269,37 @@ static int leave_out(struct hearth_scan *scan, struct hearth_entry *e, const cha
 	return hearth_scan_add(scan, e, name, "");
 }
 
+/* Into a LUN goes what is on a block device, not the device; and nothing is left out without a word. */
+static int add_for_lun(struct hearth_scan *scan, struct hearth_entry *e, const struct stat *st,
+		       int dir_fd, const char *name)
+{
+	int ret;
+
+	if (e->kind == HEARTH_ENTRY_FILE)
+		return add_file(scan, e, st, dir_fd, name);
+	if (!S_ISBLK(st->st_mode)) {
+		hearth_scan_report(scan, HEARTH_NOTE_ERROR, e->parent, name,
+				   "only a file, block device, pipe or LUN can go into a LUN", "");
+		return 0;
+	}
+	ret = hearth_scan_size_device(dir_fd, name, e->is_followed, &e->size);
+	if (ret) {
+		hearth_scan_report_errno(scan, e->parent, name, "cannot be read: ", ret);
+		return 0;
+	}
+	e->kind = HEARTH_ENTRY_FILE;
+	e->mode = S_IFREG | 0600;
+	e->device = hearth_devices_find(&scan->s->devices, st->st_rdev);
+	return hearth_scan_add(scan, e, name, "");
+}
+
 static int add_by_kind(struct hearth_scan *scan, struct hearth_entry *e, const struct stat *st,
 		       int dir_fd, const char *name)
 {
 	uint32_t flags = scan->s->job->opt.flags;
 
+	if (scan->s->job->opt.lun & HEARTH_LUN_IS_DESTINATION)
+		return add_for_lun(scan, e, st, dir_fd, name);
 	switch (e->kind) {
 	case HEARTH_ENTRY_FILE:
 		return add_file(scan, e, st, dir_fd, name);

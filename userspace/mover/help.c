@@ -48,7 +48,7 @@ void hearth_print_help(void)
 	puts("Usage: hearthcp [OPTION]... SRC... DST\n"
 	     "       hearthcp bench [OPTION]... [HOST:[FILE]]     measure how fast that end is reached\n"
 	     "Copy files, here or over ssh, restartable and verified. SRC and DST: PATH, [USER@]HOST:PATH, - for a pipe,\n"
-	     "or hearth://[USER@]HOST[:PORT]/MODULE/PATH for a daemon.\n"
+	     "or hearth://[USER@]HOST[:PORT]/MODULE/PATH for a daemon; PATH may be lun:/NAME[@OFFSET[+LEN]], a LUN there.\n"
 	     "A slash after a source directory stands for what is in it. The same command continues what was interrupted.\n"
 	     "\n"
 	     "  -a, --archive         same as -rlptgoD; -r -l -p -t -o -g -D: directories, symlinks, modes, times, owners,\n"
@@ -77,7 +77,7 @@ void hearth_print_help(void)
 	     "      --block-size=SIZE, --memory=SIZE, --stages=auto|fused|split, --timeout=SECONDS\n"
 	     "      --direct=auto|yes|no, --numa=auto|off|show|NODE   past the page cache; placement\n"
 	     "      --progress, --no-progress, -P, --stats, -q, --json (events, one a line)\n"
-	     "      --partial, -W, --numeric-ids      always so\n"
+	     "      --partial, -W, --numeric-ids; --keep-warm, --no-cache   always so; what a LUN's cache keeps of it\n"
 	     "  -h, --help, -V, --version\n"
 	     "\n"
 	     "SIGUSR1 prints a status line. Details: man hearthcp");

@@ -81,6 +81,8 @@ static const struct poptOption table[] = {
 	{ "files-from", 0, POPT_ARG_STRING, NULL, OPT_FILES_FROM, NULL, NULL },
 	{ "from0", '0', POPT_ARG_NONE, &hearth_given.is_from0, 0, NULL, NULL },
 	{ "publish", 0, POPT_ARG_NONE, NULL, OPT_PUBLISH, NULL, NULL },
+	{ "keep-warm", 0, POPT_ARG_NONE, NULL, OPT_KEEP_WARM, NULL, NULL },
+	{ "no-cache", 0, POPT_ARG_NONE, NULL, OPT_NO_CACHE, NULL, NULL },
 	{ "partial", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
 	{ "whole-file", 'W', POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
 	{ "numeric-ids", 0, POPT_ARG_NONE, NULL, OPT_ALWAYS_SO, NULL, NULL },
@@ -146,6 +148,10 @@ static void take_switch(struct hearth_command *cmd, int which)
 		cmd->opt.compress_level = DEFAULT_COMPRESS_LEVEL;
 	else if (which == OPT_PUBLISH)
 		hearth_command_take_publish(cmd);
+	else if (which == OPT_KEEP_WARM)
+		cmd->opt.lun |= HEARTH_LUN_KEEP_WARM;
+	else if (which == OPT_NO_CACHE)
+		cmd->opt.lun |= HEARTH_LUN_NO_CACHE;
 	else if (which == OPT_ALWAYS_SO)
 		return;
 	else if (which >= OPT_NO_FLAG)
@@ -337,7 +343,7 @@ static bool check(struct hearth_command *cmd)
 				       "it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
-	if (!check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
+	if (!hearth_command_check_luns(cmd) || !check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
 	    !check_third(cmd) || !check_congestion(cmd) || !check_transport(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)

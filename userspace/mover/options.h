@@ -89,6 +89,8 @@ bool hearth_command_take_places(struct hearth_command *cmd, const char **args);
 /* publish_options.c */
 void hearth_command_take_publish(struct hearth_command *cmd);
 bool hearth_command_check_publish(struct hearth_command *cmd);
+/* lun_command.c: which ends are LUNs, and what goes with that. */
+bool hearth_command_check_luns(struct hearth_command *cmd);
 
 /*
  * expect.c: the names that a pull may bring at the top: those of the sources or of the list; none

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "lun_end.h"
 #include "recv.h"
 
 /* How much of a large file a crash of the machine may cost. */
@@ -126,9 +127,11 @@ static int place_part(struct hearth_receiver *r, struct hearth_part *p)
 {
 	const char *name = hearth_receiver_name(r, p->batch, p->entry);
 	char journal[HEARTH_TEMP_NAME_BYTES];
-	int dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
-	int ret = 0;
+	int ret = 0, dir_fd;
 
+	if (r->lun)
+		return hearth_lun_end_place(r, p);
+	dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
 	if (dir_fd < 0)
 		return dir_fd;
 	hearth_journal_name(journal, name);
@@ -148,8 +151,13 @@ static void remove_files(struct hearth_receiver *r, struct hearth_part *p)
 {
 	char temp[HEARTH_TEMP_NAME_BYTES], journal[HEARTH_TEMP_NAME_BYTES];
 	const char *name = hearth_receiver_name(r, p->batch, p->entry);
-	int dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
+	int dir_fd;
 
+	if (r->lun) {
+		hearth_lun_end_forget(r, p);
+		return;
+	}
+	dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
 	if (dir_fd < 0)
 		return;
 	hearth_place_work_name(r, temp, name);
@@ -221,13 +229,15 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 		return ret;
 	if (is_there) {
 		if (r->job->opt.flags & HEARTH_VERIFY)
-			ret = hearth_verify_add_sum(&p->slices, offset, len, data);
+			ret = hearth_verify_add_sum(&p->slices, p->base + offset, len, data);
 		return ret ? ret : record(r, p, offset, offset + len);
 	}
 	/* Different blocks of one file are written at the same time. */
 	p->nr_writing++;
 	pthread_mutex_unlock(&p->lock);
-	if (data && p->direct_fd >= 0)
+	if (r->lun)
+		ret = hearth_lun_end_store(r, offset, len, data);
+	else if (data && p->direct_fd >= 0)
 		ret = hearth_direct_write(p->direct_fd, p->fd, data, len, offset);
 	else if (data)
 		ret = write_cached(p, data, len, offset);
@@ -236,7 +246,7 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 	pthread_mutex_lock(&p->lock);
 	p->nr_writing--;
 	if (!ret && data && r->job->opt.flags & HEARTH_VERIFY)
-		ret = hearth_verify_add(&p->slices, offset, len, data);
+		ret = hearth_verify_add(&p->slices, p->base + offset, len, data);
 	return ret ? ret : record(r, p, offset, offset + len);
 }
 
@@ -282,7 +292,7 @@ bool hearth_part_has(struct hearth_receiver *r, struct hearth_batch *b, struct h
 	is_over = p->is_over;
 	is_open = !is_over && (p->fd >= 0 || !hearth_part_open(r, p));
 	pthread_mutex_unlock(&p->lock);
-	has_it = is_over || (is_open && !hearth_verify_sum(p->fd, offset, len, sum));
+	has_it = is_over || (is_open && !hearth_verify_sum(p->fd, p->base + offset, len, sum));
 	put_part(r, p, false);
 	return has_it;
 }

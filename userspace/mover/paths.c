@@ -313,9 +313,26 @@ int hearth_scan_stream(struct hearth_scan *scan)
 		.gid = getegid(),
 		.parent = scan->s->dirs.nr,
 	};
-	int ret = add_root(scan, "-", "/", false, false);
+	int ret = hearth_scan_root(scan, "-");
 
 	return ret ? ret : hearth_scan_add(scan, &e, "stdin", "");
+}
+
+int hearth_scan_root(struct hearth_scan *scan, const char *name)
+{
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct hearth_entry root = { .kind = HEARTH_ENTRY_ROOT, .mode = S_IFDIR };
+	struct hearth_dir *anchor;
+
+	if (fd < 0)
+		return -errno;
+	anchor = hearth_dirs_add_anchor(&scan->s->dirs, fd, name);
+	if (!anchor) {
+		hearth_close(&fd);
+		return -ENOMEM;
+	}
+	anchor->is_bad = true; /* is not read */
+	return hearth_scan_add(scan, &root, "", "");
 }
 
 int hearth_scan_source(struct hearth_scan *scan, const char *source)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lun.h"
 #include "options.h"
 
 /* Takes over both; a path there must be. */
@@ -38,6 +39,8 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 		colon++;
 	if (hearth_url_is(text))
 		return parse_url(text, ret);
+	if (hearth_lun_is_meant(text))
+		return found(ret, NULL, strdup(text), false);
 	if (!*text)
 		return hearth_complain("an empty name is neither a source nor a destination; "
 				       "the directory here is \".\"");
@@ -47,8 +50,10 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 		return hearth_complain("%s: a host is missing before the colon; "
 				       "write ./%s for a file of that name",
 				       text, text);
-	if (!strncmp(colon, ":lun:", 5))
-		return hearth_complain("%s: copying into LUNs is not in this version", text);
+	if (!strncmp(colon, ":lun:", 5) && !hearth_lun_is_meant(colon + 1))
+		return hearth_complain("%s: a LUN is HOST:lun:/NAME; write ./lun: for a file of "
+				       "that name",
+				       text);
 	return found(ret, strndup(text, (size_t)(colon - text)), strdup(colon[1] ? colon + 1 : "."),
 		     true);
 }

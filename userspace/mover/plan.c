@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "lun_end.h"
 #include "publish.h"
 #include "recv.h"
 
@@ -368,6 +369,20 @@ static int plan_output(struct hearth_receiver *r, struct hearth_batch *b, struct
 	return 0;
 }
 
+/* The one file goes into a LUN. */
+static int plan_lun(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
+		    struct answer *answer)
+{
+	bool is_wanted;
+	int ret = hearth_lun_end_plan(r, b, e, &is_wanted);
+
+	if (ret || !is_wanted)
+		return ret;
+	atomic_store(&e->state, HEARTH_FILE_WANTED);
+	b->left++;
+	return want_file(r, -1, "", e, NULL, answer);
+}
+
 static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
 			     struct hearth_entry *e, struct answer *answer)
 {
@@ -377,6 +392,8 @@ static int plan_in_directory(struct hearth_receiver *r, struct hearth_batch *b,
 	atomic_store(&e->state, HEARTH_FILE_DONE);
 	if (hearth_receiver_has_no_place(r))
 		return plan_output(r, b, e);
+	if (r->lun)
+		return plan_lun(r, b, e, answer);
 	if (dir->is_bad)
 		return keep_source(r, b, e);
 	if (!dir->is_virtual) {

@@ -14,6 +14,7 @@
 #include "../common/bytes.h"
 #include "../common/io.h"
 #include "engine.h"
+#include "lun_end.h"
 #include "publish.h"
 #include "recv.h"
 #include "steer.h"
@@ -66,7 +67,8 @@ void hearth_receiver_note(struct hearth_receiver *r, enum hearth_severity severi
 		hearth_job_note(r->job, severity, path,
 				"%s: the disk gave back something else than was written", what);
 	else if (err)
-		hearth_job_note(r->job, severity, path, "%s: %s", what, strerror(-err));
+		hearth_job_note(r->job, severity, path, "%s: %s", what,
+				r->lun ? hearth_lun_strerror(err) : strerror(-err));
 	else
 		hearth_job_note(r->job, severity, path, "%s", what);
 }
@@ -454,6 +456,7 @@ static void receiver_exit(struct hearth_receiver *r)
 	hearth_seen_exit(&r->seen);
 	hearth_links_exit(r);
 	hearth_publish_free(r->publish);
+	hearth_lun_end_exit(r);
 	free(r->rename_to);
 	hearth_lanes_exit(&r->engine.lanes);
 	if (r->pool == &r->own_pool)

@@ -8,6 +8,7 @@
  *   compare.c, items.c, destination.c                       its helpers
  *   store.c  verifies blocks and writes them to files        (storage side)
  *   part.c   files that arrive in several blocks
+ *   lun_end.c the same if the destination is a LUN
  *   resume.c their temporary file and journal: what an earlier run left, or new
  *   place.c  attributes, and the rename that makes a file appear
  *   backup.c what is replaced or deleted, kept
@@ -63,6 +64,7 @@ struct hearth_part {
 	struct hearth_journal journal;
 	struct hearth_ranges stored;
 	struct hearth_slices slices; /* --verify */
+	uint64_t base; /* where in @fd it begins: in a LUN, not at its start */
 	uint64_t synced_ns;
 	uint32_t nr_writing; /* what is sent over another stream may come twice, and at once */
 	bool is_journaled;
@@ -89,6 +91,7 @@ struct hearth_receiver {
 	uint32_t nr_expected;
 	int root_fd;
 	char *rename_to; /* the one file's own name there, or NULL */
+	struct hearth_lun *lun; /* the destination is one; else NULL */
 	int link_fd; /* --link-dest, or -1 */
 	int backup_fd; /* --backup-dir, or -1 */
 	struct hearth_volumes volumes;
@@ -203,7 +206,8 @@ void hearth_stream_drop(struct hearth_receiver *r, struct hearth_batch *b, struc
 int hearth_stream_out(struct hearth_receiver *r, struct hearth_batch *b, struct hearth_entry *e,
 		      uint64_t offset, uint64_t len, const void *data);
 
-/* resume.c */
+/* resume.c; all that is stored becomes doubtful: 0 or -ENOMEM. */
+int hearth_remains_doubt(struct hearth_remains *remains);
 int hearth_part_open(struct hearth_receiver *r, struct hearth_part *p);
 void hearth_part_find_remains(struct hearth_receiver *r, int dir_fd, const char *name,
 			      const struct hearth_entry *e, struct hearth_remains *ret);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../common/io.h"
+#include "lun_end.h"
 #include "recv.h"
 
 static bool needs_journal(const struct hearth_receiver *r, const struct hearth_entry *e)
@@ -38,13 +39,17 @@ static int open_earlier(const struct hearth_receiver *r, int dir_fd, const char 
 	return fd;
 }
 
-static struct hearth_journal_identity identity_of(const struct hearth_entry *e,
+/* A LUN has no time of its own: what was stored of it is compared anyway. */
+static struct hearth_journal_identity identity_of(const struct hearth_receiver *r,
+						  const struct hearth_entry *e,
 						  const struct stat *st)
 {
+	bool has_time = !(r->job->opt.lun & HEARTH_LUN_IS_SOURCE);
+
 	return (struct hearth_journal_identity){
 		.size = e->size,
-		.mtime_sec = e->mtime_sec,
-		.mtime_nsec = e->mtime_nsec,
+		.mtime_sec = has_time ? e->mtime_sec : 0,
+		.mtime_nsec = has_time ? e->mtime_nsec : 0,
 		.inode = st->st_ino,
 	};
 }
@@ -64,7 +69,7 @@ static int open_both(const struct hearth_receiver *r, int dir_fd, const char *na
 	fd = open_earlier(r, dir_fd, temp, &st);
 	if (fd < 0)
 		return fd;
-	id = identity_of(e, &st);
+	id = identity_of(r, e, &st);
 	ret = hearth_journal_open(j, dir_fd, journal, &id, remains);
 	if (ret == -EUCLEAN)
 		ret = fdatasync(fd) ? -errno
@@ -80,8 +85,17 @@ static int open_both(const struct hearth_receiver *r, int dir_fd, const char *na
 	return ret;
 }
 
-/* What was stored before is verified as well, but its checksums are gone: the source has them. */
-static int doubt_all(struct hearth_remains *remains)
+/*
+ * What was stored before is verified as well, but its checksums are gone: the source has them. And
+ * a source or destination that initiators may have changed since is never what it was.
+ */
+static bool compares_all(const struct hearth_receiver *r)
+{
+	return r->job->opt.flags & HEARTH_VERIFY ||
+	       r->job->opt.lun & (HEARTH_LUN_IS_SOURCE | HEARTH_LUN_IS_DESTINATION);
+}
+
+int hearth_remains_doubt(struct hearth_remains *remains)
 {
 	int ret = 0;
 
@@ -98,6 +112,10 @@ void hearth_part_find_remains(struct hearth_receiver *r, int dir_fd, const char 
 	struct hearth_journal j;
 	int fd;
 
+	if (r->lun) {
+		hearth_lun_end_find_remains(r, e, ret);
+		return;
+	}
 	if (!needs_journal(r, e))
 		return;
 	fd = open_both(r, dir_fd, name, e, &j, ret);
@@ -105,7 +123,7 @@ void hearth_part_find_remains(struct hearth_receiver *r, int dir_fd, const char 
 		hearth_remains_exit(ret);
 		return;
 	}
-	if (r->job->opt.flags & HEARTH_VERIFY && doubt_all(ret))
+	if (compares_all(r) && hearth_remains_doubt(ret))
 		hearth_remains_exit(ret);
 	hearth_journal_close(&j);
 	close(fd);
@@ -132,7 +150,7 @@ static int create_both(struct hearth_receiver *r, int dir_fd, const char *name,
 		return -errno;
 	if (!p->is_journaled)
 		return 0;
-	id = identity_of(p->entry, &st);
+	id = identity_of(r, p->entry, &st);
 	return hearth_journal_create(&p->journal, dir_fd, journal, &id, &nothing);
 }
 
@@ -156,9 +174,11 @@ int hearth_part_open(struct hearth_receiver *r, struct hearth_part *p)
 {
 	struct hearth_remains remains = { 0 };
 	const char *name = hearth_receiver_name(r, p->batch, p->entry);
-	int dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
-	int ret = -ENOENT;
+	int ret = -ENOENT, dir_fd;
 
+	if (r->lun)
+		return hearth_lun_end_open_part(r, p);
+	dir_fd = hearth_dirs_get(&r->dirs, p->entry->parent);
 	if (dir_fd < 0)
 		return dir_fd;
 	p->is_journaled = needs_journal(r, p->entry);
@@ -169,7 +189,7 @@ int hearth_part_open(struct hearth_receiver *r, struct hearth_part *p)
 		p->is_resumed = true;
 		ret = 0;
 		/* With --verify all of it is compared first, as what is doubtful always is. */
-		if (!(r->job->opt.flags & HEARTH_VERIFY)) {
+		if (!compares_all(r)) {
 			p->stored = remains.stored;
 			remains.stored = (struct hearth_ranges){ 0 };
 		}

@@ -168,6 +168,10 @@ static int walk_sources(struct hearth_scan *scan, char *const *sources, uint32_t
 		ret = hearth_scan_stream(scan);
 		return ret ? ret : publish_end(scan);
 	}
+	if (scan->s->job->opt.lun & HEARTH_LUN_IS_SOURCE) {
+		ret = nr == 1 ? hearth_scan_lun(scan, sources[0]) : -EPROTO;
+		return ret ? ret : publish_end(scan);
+	}
 	for (uint32_t i = 0; !ret && i < nr; i++) {
 		uint32_t first = scan->s->dirs.nr;
 

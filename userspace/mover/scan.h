@@ -4,6 +4,7 @@
  *
  *   paths.c  where it starts: sources, --relative, --files-from
  *   scan.c   directories, and the batches that go out
+ *   lun_source.c  a LUN, a block device
  *   entry.c  one name: what the index says of it
  */
 #ifndef HEARTH_SCAN_H
@@ -66,9 +67,16 @@ int hearth_scan_passage(struct hearth_scan *scan, uint32_t dir, int dir_fd, cons
 int hearth_scan_look_inside(struct hearth_scan *scan, struct hearth_entry *e, int fd);
 void hearth_scan_firsts_exit(struct hearth_scan *scan);
 
+/* lun_source.c */
+int hearth_scan_lun(struct hearth_scan *scan, const char *source);
+/* How long a block device is. 0 or -errno. */
+int hearth_scan_size_device(int dir_fd, const char *name, bool follows, uint64_t *ret_bytes);
+
 /* paths.c */
 int hearth_scan_source(struct hearth_scan *scan, const char *source);
 int hearth_scan_stream(struct hearth_scan *scan);
+/* A root whose entries lie in no directory; @name is what reports call it. */
+int hearth_scan_root(struct hearth_scan *scan, const char *name);
 void hearth_scan_paths_exit(struct hearth_scan *scan);
 
 /* True if the name was given by itself, and is not to be found once more. */

@@ -9,6 +9,7 @@
 
 #include "../common/io.h"
 #include "engine.h"
+#include "lun.h"
 #include "send.h"
 
 /* Files shorter than this, on average, are small ones. */
@@ -203,6 +204,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 
 	if (hearth_control_send_u8(s->wires->control, HEARTH_FRAME_START,
 				   s->job->stream_fd >= 0 || is_from_memory(s->job) ||
+					   s->job->opt.lun & HEARTH_LUN_IS_SOURCE ||
 					   hearth_scan_is_single(s->job, sources, nr)) ||
 	    pthread_create(&listener, NULL, hearth_sender_listen, s)) {
 		hearth_job_fail(s->job, HEARTH_EXIT_LOST,
@@ -265,6 +267,9 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	hearth_close(&s->memory_fd);
+	if (s->lun)
+		hearth_lun_close(s->lun);
+	free(s->lun);
 	hearth_queue_exit(&s->filled);
 	hearth_pace_exit(&s->pace);
 	hearth_removal_exit(&s->removal);

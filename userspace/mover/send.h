@@ -4,6 +4,7 @@
  *
  *   scan.c    walks the sources, publishes the index      (the caller's thread);
  *             see scan.h
+ *   lun_source.c  a LUN as the source
  *   source.c  fills blocks with the ranges that are due   (storage side)
  *   devices.c which threads read from where
  *   send.c    seals and sends them                        (network side)
@@ -32,6 +33,7 @@
 #define HEARTH_MAX_LIVE_ENTRIES 65536
 
 struct hearth_engine;
+struct hearth_lun;
 
 /*
  * What is to be read, by device: a slow one must not keep the threads of a fast one. Where stages
@@ -80,6 +82,7 @@ struct hearth_sender {
 	bool is_eager; /* all is wanted */
 	bool is_done; /* the receiver has everything */
 	bool is_cancelled;
+	struct hearth_lun *lun; /* the source is one; else NULL */
 	int memory_fd; /* a measurement of splicing: what stands for the memory; or -1 */
 	struct hearth_ranges checked; /* of the batch that is answered next; the listener's own */
 	uint64_t checked_batch;

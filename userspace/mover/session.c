@@ -77,6 +77,7 @@ static void put_options(struct hearth_writer *w, const struct hearth_options *o)
 	hearth_put_u8(w, o->direct);
 	hearth_put_u8(w, o->numa <= HEARTH_NUMA_SHOW ? o->numa : HEARTH_NUMA_SHOW);
 	hearth_put_u8(w, o->publishes);
+	hearth_put_u8(w, o->lun);
 	hearth_put_u8(w, o->bench);
 	hearth_put_u64(w, o->bench_bytes);
 }
@@ -113,6 +114,7 @@ static int get_options(struct hearth_reader *r, struct hearth_options *o)
 	o->numa = hearth_get_u8(r);
 	publishes = hearth_get_u8(r);
 	o->publishes = publishes;
+	o->lun = hearth_get_u8(r);
 	o->bench = hearth_get_u8(r);
 	o->bench_bytes = hearth_get_u64(r);
 	return ret || (spares <= 1 && publishes <= 1) ? ret : -EPROTO;
@@ -179,6 +181,17 @@ static bool bench_is_valid(const struct hearth_hello *h)
 	       !h->is_third_party && o->bench_bytes && o->bench_bytes < HEARTH_FILE_MAX_BYTES;
 }
 
+/* A LUN is the only source. */
+static bool lun_is_valid(const struct hearth_hello *h)
+{
+	uint8_t lun = h->opt.lun, own = h->direction == HEARTH_SERVER_SENDS
+						? HEARTH_LUN_IS_SOURCE
+						: HEARTH_LUN_IS_DESTINATION;
+
+	return lun <= HEARTH_LUN_ALL && !(lun && h->opt.bench) &&
+	       (!(lun & own) || (h->nr_paths == 1 && !h->nr_names));
+}
+
 static bool options_are_valid(const struct hearth_hello *h)
 {
 	const struct hearth_options *o = &h->opt;
@@ -189,7 +202,7 @@ static bool options_are_valid(const struct hearth_hello *h)
 	    o->seal >= HEARTH_NR_SEALS || o->compress_level > HEARTH_MAX_COMPRESS_LEVEL ||
 	    (o->congestion && strlen(o->congestion) > CONGESTION_MAX) ||
 	    h->nr_names > HEARTH_MAX_NAMES || o->direct >= HEARTH_NR_DIRECT ||
-	    o->numa > HEARTH_NUMA_SHOW || !bench_is_valid(h))
+	    o->numa > HEARTH_NUMA_SHOW || !bench_is_valid(h) || !lun_is_valid(h))
 		return false;
 	return !(o->flags & ~(uint32_t)HEARTH_ALL_FLAGS) && o->fsync < HEARTH_NR_FSYNC &&
 	       o->block_bytes >= HEARTH_BLOCK_MIN_PAYLOAD &&

@@ -10,6 +10,7 @@
 #include "../common/io.h"
 #include "confine.h"
 #include "direct.h"
+#include "lun.h"
 #include "send.h"
 
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
@@ -50,7 +51,7 @@ static void report(struct hearth_source *src, struct hearth_batch *batch, struct
 				"became a symlink while it was copied; copy it again");
 	else
 		hearth_job_note(s->job, HEARTH_NOTE_ERROR, path, "cannot be read: %s",
-				strerror(-err));
+				s->lun ? hearth_lun_strerror(err) : strerror(-err));
 }
 
 static int open_file(struct hearth_source *src, struct hearth_batch *batch, struct hearth_entry *e)
@@ -59,6 +60,8 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 	struct stat st;
 	int dir_fd, fd;
 
+	if (src->sender->lun)
+		return src->sender->lun->fd;
 	if (src->fd >= 0 && src->fd_voff == e->voff)
 		return src->fd;
 	hearth_close(&src->fd);
@@ -79,6 +82,13 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 	src->fd_voff = e->voff;
 	src->is_direct = hearth_direct_begin_read(src->sender->job, fd, e->size);
 	return fd;
+}
+
+/* Where a part of the file lies in what open_file() returned. */
+static uint64_t place_of(const struct hearth_source *src, const struct hearth_entry *e,
+			 uint64_t voff)
+{
+	return voff - e->voff + (src->sender->lun ? src->sender->lun->start : 0);
 }
 
 /*
@@ -234,7 +244,7 @@ static uint64_t fill_sum(struct hearth_source *src, struct hearth_block *b,
 		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
 					 voff - e->voff);
 	else if (fd >= 0)
-		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
+		got = hearth_pread_full(fd, b->data + b->len, len, place_of(src, e, voff));
 	if (got != (ssize_t)len)
 		return 0;
 	XXH128_canonicalFromHash(&sum, XXH3_128bits(b->data + b->len, len));
@@ -273,7 +283,7 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
 					 voff - e->voff);
 	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA)
-		got = hearth_pread_full(fd, b->data + b->len, len, voff - e->voff);
+		got = hearth_pread_full(fd, b->data + b->len, len, place_of(src, e, voff));
 	if (fd >= 0 && kind == HEARTH_SEGMENT_HOLE) {
 		hearth_block_add(b, kind, voff, len);
 	} else if (got > 0 && src->sender->job->opt.flags & HEARTH_SPARSE) {

@@ -50,7 +50,7 @@ static int store_part(struct hearth_receiver *r, struct hearth_batch *b, struct 
 	}
 	if (r->job->stream_fd >= 0)
 		return hearth_stream_out(r, b, e, offset, len, data);
-	if (data && !is_there && len == e->size) {
+	if (data && !is_there && len == e->size && !r->lun) {
 		store_whole(r, b, e, data);
 		return 0;
 	}

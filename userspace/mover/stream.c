@@ -27,9 +27,12 @@ static int place_empty(struct hearth_receiver *r)
 	int ret;
 
 	e.size = 0;
-	ret = hearth_place_whole(r, r->stream_batch, &e, "");
+	ret = r->lun ? -EINVAL : hearth_place_whole(r, r->stream_batch, &e, "");
 	atomic_store(&r->stream_entry->state, HEARTH_FILE_DONE);
-	if (ret)
+	if (r->lun)
+		hearth_receiver_note(r, HEARTH_NOTE_ERROR, r->stream_batch, r->stream_entry,
+				     "the source is empty; nothing was written", 0);
+	else if (ret)
 		hearth_receiver_note(r, HEARTH_NOTE_ERROR, r->stream_batch, r->stream_entry,
 				     "cannot be written", ret);
 	else
