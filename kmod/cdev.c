@@ -97,6 +97,7 @@ static int open_lun(struct hearth_dev *hdev, struct file *file)
 	hfile->chardev = chardev;
 	hfile->file = file;
 	hfile->nr_seen = atomic_read(&chardev->nr_events);
+	xa_init(&hfile->kept);
 	refcount_inc(&chardev->refs);
 	mutex_lock(&files_mutex);
 	list_add_tail(&hfile->node, &chardev->files);
@@ -131,6 +132,7 @@ static void leave(struct hearth_file *hfile)
 	struct hearth_chardev *chardev = hfile->chardev;
 
 	list_del_init(&hfile->node);
+	hearth_window_close(chardev->hdev, hfile);
 	chardev->nr_left++;
 	if (hearth_map_sweep(chardev->hdev))
 		mod_delayed_work(system_unbound_wq, &chardev->sweep, 0);
@@ -146,6 +148,7 @@ static int hearth_file_release(struct inode *inode, struct file *file)
 	if (!hfile->is_revoked)
 		leave(hfile);
 	mutex_unlock(&files_mutex);
+	xa_destroy(&hfile->kept);
 	put_chardev(hfile->chardev);
 	kfree(hfile);
 	return 0;
@@ -236,6 +239,8 @@ int hearth_cdev_add(struct hearth_dev *hdev)
 	init_waitqueue_head(&chardev->wait);
 	INIT_LIST_HEAD(&chardev->files);
 	hearth_map_init(chardev);
+	xa_init(&chardev->windows);
+	init_waitqueue_head(&chardev->committed);
 	/* an entry without a value: nobody opens it yet */
 	ret = xa_alloc(&luns, &chardev->minor, NULL,
 		       XA_LIMIT(0, MAX_LUNS - 1), GFP_KERNEL);
@@ -315,8 +320,12 @@ void hearth_cdev_resized(struct hearth_dev *hdev, u64 size_bytes)
 	struct hearth_file *hfile;
 
 	mutex_lock(&files_mutex);
-	list_for_each_entry(hfile, &hdev->chardev->files, node)
+	list_for_each_entry(hfile, &hdev->chardev->files, node) {
 		hearth_file_unmap(hfile, round_up(size_bytes, PAGE_SIZE));
+		hearth_window_truncate(hdev, hfile,
+				       DIV_ROUND_UP_ULL(size_bytes,
+							PAGE_SIZE));
+	}
 	mutex_unlock(&files_mutex);
 	hearth_cdev_event(hdev);
 }

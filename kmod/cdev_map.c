@@ -39,6 +39,7 @@ static int show(struct hearth_dev *hdev, struct vm_area_struct *vma,
 static vm_fault_t fault(struct hearth_dev *hdev, struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
+	struct hearth_file *hfile = vma->vm_file->private_data;
 	bool may_store = vma->vm_flags & VM_WRITE;
 	bool alone = false;
 	int ret;
@@ -47,6 +48,13 @@ static vm_fault_t fault(struct hearth_dev *hdev, struct vm_fault *vmf)
 		if ((u64)vmf->pgoff << HEARTH_FRAME_SHIFT >=
 		    READ_ONCE(hdev->cache->size_bytes))
 			return VM_FAULT_SIGBUS;
+		vmf->page = hearth_window_fault(hfile, vmf->pgoff);
+		if (IS_ERR(vmf->page)) {
+			vmf->page = NULL;
+			return VM_FAULT_NOPAGE; /* it is being killed */
+		}
+		if (vmf->page)
+			return VM_FAULT_LOCKED;
 		vmf->page = hearth_show_get_page(hdev->cache, vmf->pgoff,
 						 may_store);
 		if (vmf->page)
@@ -82,6 +90,8 @@ static void map_close(struct vm_area_struct *vma)
 	hdev = hearth_file_enter(vma->vm_file, &key);
 	if (!hdev)
 		return;
+	hearth_window_unmapped(vma->vm_file->private_data, vma->vm_pgoff,
+			       vma_pages(vma));
 	mod_delayed_work(system_unbound_wq, &hdev->chardev->sweep, 0);
 	hearth_file_leave(key);
 }
@@ -122,15 +132,17 @@ int hearth_file_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!hdev)
 		return -ENODEV;
 	ret = check_map(hdev, vma);
-	hearth_file_leave(key);
 	if (ret)
-		return ret;
+		goto out_leave;
 	/* nobody would tell us when a page becomes writable */
 	if (!(vma->vm_flags & VM_WRITE))
 		hearth_vm_flags_clear(vma, VM_MAYWRITE);
 	hearth_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &map_ops;
-	return 0;
+	hearth_window_map(file->private_data, vma);
+out_leave:
+	hearth_file_leave(key);
+	return ret;
 }
 
 /**

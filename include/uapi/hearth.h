@@ -31,6 +31,7 @@
  *		within the LUN; EOPNOTSUPP: writable, but the device wants what is
  *		being written to stay as it is.  SIGBUS: the device cannot read a
  *		page, or hearth_info.mapped_max_bytes are mapped or registered already.
+ *		What was made ready with HEARTH_IOC_PREPARE is mapped at once.
  *   poll()	EPOLLPRI: hearth_info.events has changed since the file was opened or
  *		HEARTH_IOC_INFO last asked.  Reading and writing never block.
  *   any of them	ENODEV: the administrator has revoked what was open.
@@ -60,7 +61,8 @@
  * @events: counts changes of size and of HEARTH_INFO_DEGRADED since the LUN
  *	was made
  * @pad: 0
- * @mapped_bytes: what processes have mapped, or RDMA devices have registered
+ * @mapped_bytes: what processes have mapped or prepared, or RDMA devices have
+ *	registered
  * @mapped_max_bytes: the most that this may be
  * @reserved: 0
  */
@@ -83,11 +85,12 @@ struct hearth_info {
  * @len: bytes; 0: up to the end of the LUN
  * @done: set by the kernel, also with EINTR: bytes from @offset on for which all
  *	is done
- * @flags: 0
+ * @flags: of the ioctl, or 0
  * @reserved: 0
  *
- * Every ioctl that takes one says EINVAL if @flags or @reserved is not 0, the range
- * does not lie within the LUN, or is not made of whole blocks.
+ * Every ioctl that takes one says EINVAL if @flags has a bit that it does not know,
+ * @reserved is not 0, the range does not lie within the LUN, or is not made of whole
+ * blocks.
  */
 struct hearth_range {
 	__u64 offset;
@@ -131,5 +134,77 @@ struct hearth_range {
  * does not hold yet.  EBADF: not open for reading.
  */
 #define HEARTH_IOC_DROP		_IOWR(HEARTH_IOC_MAGIC, 4, struct hearth_range)
+
+/*
+ * Windows: parts of a LUN that are made ready to be mapped, for new contents or for
+ * what is there.  Their ranges are whole pages (4096 bytes); the last may be the
+ * part of a page that the LUN ends with.
+ */
+#define HEARTH_PREPARE_OVERWRITE	(1U << 0)	/* for new contents */
+
+/*
+ * HEARTH_IOC_PREPARE - make a window ready, to be mapped afterwards: then no access
+ * reads anything, nor does ibv_reg_mr(), and hardly any faults.
+ *
+ * @flags 0: of what is there.  What is missing in the cache is read, in large
+ * pieces.  It stays there until a mapping of it, made afterwards, has gone, it is
+ * abandoned, or the file is closed.  Any number of files may have the same window.
+ *
+ * HEARTH_PREPARE_OVERWRITE: of pages for new contents.  Nothing is read from the
+ * device.  From now on a mapping of this file shows these pages: zeroes, or
+ * something that the LUN held somewhere.  They are no part of the LUN: everybody else
+ * (initiators, read() and write(), also of this file, other files) goes on seeing,
+ * and changing, what it holds.  All of the range is prepared, or, if it fails, nothing.
+ * They lie where the LUN's home= says, or with home=touch on the node of the caller,
+ * but for frames that are in the cache: those keep their node.
+ *
+ * Prepared pages count as mapped (hearth_info.mapped_bytes).
+ *
+ * EBADF: not open for reading (@flags 0), for writing (HEARTH_PREPARE_OVERWRITE);
+ * EBUSY: for new contents, this or another file has prepared a part of it for new
+ * contents, or this file has a part of it mapped; of what is there, this file has
+ * prepared a part of it for new contents; ENOSPC: more than
+ * hearth_info.mapped_max_bytes; ENOMEM: the cache, or the node, has no room just now;
+ * EIO, EREMOTEIO, ENODATA: the device cannot read what lies behind @done; EINTR: a
+ * signal came.
+ */
+#define HEARTH_IOC_PREPARE	_IOWR(HEARTH_IOC_MAGIC, 5, struct hearth_range)
+
+#define HEARTH_COMMIT_DURABLE	(1U << 0)	/* durable on return */
+
+/*
+ * HEARTH_IOC_COMMIT - make what lies in pages that this file has prepared for new
+ * contents the LUN's: any part of them, in any order.  It is a WRITE of the range,
+ * in order with commands that overlap (a large one in pieces, each a WRITE), and in
+ * the state that the LUN is in: on the device on return, or, with mode=writeback,
+ * in the cache.  With HEARTH_COMMIT_DURABLE it is durable on return, whatever the
+ * mode.
+ *
+ * No byte is copied: the page becomes the one that initiators are served from.  If
+ * it is mapped, or registered with an RDMA device, it goes on being so: what is stored
+ * there from now on is stored in the LUN, it counts as written to until it is
+ * neither, and is then written to the device once more.  Who has unmapped and
+ * deregistered it before saves that.
+ * Where another file has the block mapped or registered already, or it came to be in
+ * the cache on another node since the page was prepared, the block's own page
+ * stays and gets the contents; so does a mapping of this file then; a memory region
+ * keeps the prepared page, which is nobody's any more.
+ *
+ * EBADF: not open for writing; ENXIO: this file has not prepared all of the range, or
+ * has committed or abandoned a part; nothing has changed.  EIO, ENOSPC: as write();
+ * ENOMEM: no memory just now; EINTR: a signal came.  Then @done bytes are committed,
+ * and what lies behind is still prepared, and can be committed again.
+ */
+#define HEARTH_IOC_COMMIT	_IOWR(HEARTH_IOC_MAGIC, 6, struct hearth_range)
+
+/*
+ * HEARTH_IOC_ABANDON - forget what this file has prepared of the range and not
+ * committed.  Mappings show what the LUN holds then.  A memory region keeps the
+ * pages, which are nobody's any more, and never part of the cache again.  close()
+ * abandons all that is left, however the process ends.
+ *
+ * ENXIO: there is nothing of that kind in the range.
+ */
+#define HEARTH_IOC_ABANDON	_IOWR(HEARTH_IOC_MAGIC, 7, struct hearth_range)
 
 #endif /* _UAPI_HEARTH_H */

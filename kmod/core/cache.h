@@ -237,7 +237,7 @@ struct hearth_sync {
  * @shown_lock: protects the next two
  * @shown: extents with frames that are shown, see show.c
  * @nr_walkers: who goes through that list, beside the sweep
- * @nr_shown: frames that are shown
+ * @nr_shown: frames that are shown, and pages that are prepared
  * @paused: every request bypasses the cache
  * @is_over: so is a pool, see &hearth_pool.is_over
  * @counters: per-CPU, [node id * HEARTH_NR_COUNTERS + counter]
@@ -290,6 +290,8 @@ struct hearth_cache {
  * @sg_offset: bytes of @sg that are already used up
  * @flip: the pages of the scatterlist may be exchanged, and kept: each was
  *	allocated on its own, and nobody but the owner of the request uses it
+ * @prepared: each entry of the scatterlist is a prepared page, see window.c; all
+ *	of the frame that the LUN has
  */
 struct hearth_span {
 	u64 offset;
@@ -297,6 +299,7 @@ struct hearth_span {
 	struct scatterlist *sg;
 	u32 sg_offset;
 	bool flip;
+	bool prepared;
 };
 
 /**
@@ -317,6 +320,7 @@ enum hearth_slot_kind {
 	HEARTH_SLOT_CLEAN,	/* page: referenced, to be written back */
 	HEARTH_SLOT_SHOW,	/* claimed; page: ours, to replace the frame's */
 	HEARTH_SLOT_STORE,	/* claimed; page: ours, was copied into it */
+	HEARTH_SLOT_ADOPT,	/* claimed; page: prepared, others see it */
 };
 
 /**
@@ -354,6 +358,7 @@ struct hearth_slot {
  * @held_end: one behind the highest frame claimed
  * @stage: where hearth_io_run() goes on
  * @behind: a write that is done when the cache has it
+ * @around: a write of prepared pages that leaves in the cache only what it must
  * @pass: the pass that a flush waits for
  * @nr_failed: &hearth_sync.nr_failed when the request began
  * @is_moved: it was sent to where its pages come from, or need not be
@@ -391,6 +396,7 @@ struct hearth_io {
 	int at;
 	bool range_active;
 	bool behind;
+	bool around;
 	u32 pass;
 	u32 nr_failed;
 	struct hearth_ahead ahead;

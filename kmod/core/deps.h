@@ -40,7 +40,10 @@
  * hearth_page_alloc() - get one order-0 page of a node
  * @nid: the node whose memory is wanted; no other node's is taken
  *
- * The page has one reference and is not part of a compound page.
+ * The page has one reference, is not part of a compound page, and is cleared: so
+ * whatever pages the cache has hold something of their LUN, or nothing (see
+ * window.c).  Where the kernel clears what it allocates (init_on_alloc) that costs
+ * nothing more.
  *
  * Context: Process context; may reclaim clean memory but waits for no I/O.
  * Return: The page, or NULL where the node has none to give.
@@ -48,7 +51,8 @@
 static inline struct page *hearth_page_alloc(int nid)
 {
 	return alloc_pages_node(nid, GFP_NOIO | __GFP_THISNODE | __GFP_NOWARN |
-				     __GFP_NORETRY | __GFP_NOMEMALLOC, 0);
+				     __GFP_NORETRY | __GFP_NOMEMALLOC |
+				     __GFP_ZERO, 0);
 }
 
 #endif /* HEARTH_CORE_DEPS_H */

@@ -62,6 +62,8 @@
  *
  * 12. A page that a process may see (page->private is not 0) is the exception from
  *     rule 1: see show.c.
+ * 13. A page that is prepared (HEARTH_PREPARED) is no frame's yet, whoever sees it:
+ *     see window.c.
  *
  * Looking at a frame without a lock
  * ---------------------------------
@@ -105,9 +107,13 @@
 #define HEARTH_FRAME_SECTORS	(HEARTH_FRAME_BYTES >> HEARTH_SECTOR_SHIFT)
 #define HEARTH_FRAME_ALL	((u8)GENMASK(HEARTH_FRAME_SECTORS - 1, 0))
 
-/* page->private of a frame's page: a process may see it, or store into it, too. */
+/*
+ * page->private of a frame's page: a process may see it, or store into it, too.
+ * Of a page that is no frame's: it is prepared, see window.c; the rest is its owner.
+ */
 #define HEARTH_SHOWN		BIT(0)
 #define HEARTH_STORED		BIT(1)
+#define HEARTH_PREPARED		BIT(2)
 
 #define HEARTH_EXTENT_SHIFT	4
 #define HEARTH_EXTENT_FRAMES	16U

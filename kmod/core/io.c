@@ -25,6 +25,7 @@
 #include "show.h"
 #include "slot.h"
 #include "sync.h"
+#include "window.h"
 
 /* The next run of a frame's sectors, at or behind byte @ret_to. */
 static bool next_run(u8 sectors, u32 *ret_from, u32 *ret_to)
@@ -65,6 +66,7 @@ bool hearth_io_transfers(const struct hearth_io *io, unsigned long slot,
 		*ret_to = hearth_io_frame_bytes(io, io->first + slot);
 		return true;
 	case HEARTH_SLOT_WRITE:
+	case HEARTH_SLOT_ADOPT:
 		hearth_io_part(io, io->first + slot, ret_from, ret_to);
 		return true;
 	default:
@@ -158,6 +160,8 @@ static void complete_write(struct hearth_io *io)
 		io->slots[i].good = io->error ? 0 :
 				    hearth_io_sectors(io, io->first + i);
 	hearth_show_store(io);
+	if (io->around && !io->error && !io->fua)
+		hearth_sync_written_past(io);
 	hearth_slots_release(io);
 	hearth_slots_free(io);
 	if (io->behind)
@@ -196,7 +200,7 @@ static void start_clean(struct hearth_io *io)
 		finish_clean(io);
 }
 
-/* Showing is over, or could not even start. */
+/* Showing is over, or could not even start; or so could a write of a window. */
 static void finish_show(struct hearth_io *io)
 {
 	if (io->slots) {
@@ -220,7 +224,7 @@ static void want(struct hearth_io *io)
 	if (io->op == HEARTH_OP_PREFETCH) {
 		io->error = -ENOMEM;
 		finish_prefetch(io);
-	} else if (io->op == HEARTH_OP_SHOW) {
+	} else if (io->op == HEARTH_OP_SHOW || io->span.prepared) {
 		io->error = -ENOMEM;
 		finish_show(io);
 	} else if (io->op == HEARTH_OP_REHOME) {
@@ -297,10 +301,13 @@ static u8 reread_frame(struct hearth_io *io, struct hearth_slot *slot,
 			continue;
 		error = cache->ops->read_block(cache, start + at, block,
 					       slot->page, at);
-		if (error)
-			note_bad_block(io, start + at, error);
-		else
+		if (!error) {
 			good |= mask;
+			continue;
+		}
+		/* the page may come from elsewhere, and stays in the cache */
+		memzero_page(slot->page, at, block);
+		note_bad_block(io, start + at, error);
 	}
 	return good;
 }
@@ -554,6 +561,9 @@ void hearth_io_submit(struct hearth_io *io)
 	io->nr_slots = ((io->span.offset + io->span.len - 1) >>
 			HEARTH_FRAME_SHIFT) - io->first + 1;
 	io->behind = cached && may_be_behind(io, mode);
+	/* the pages of a window are claimed for anyway: somebody may see them */
+	io->around = !cached && io->span.prepared;
+	cached |= io->around;
 	if (!cached && io->op == HEARTH_OP_PREFETCH)
 		finish_prefetch(io);
 	else if (!cached)

@@ -11,6 +11,7 @@
 #include "show.h"
 #include "slot.h"
 #include "sync.h"
+#include "window.h"
 
 /**
  * hearth_slots_alloc() - make a request's slots
@@ -80,6 +81,8 @@ int hearth_slots_home(struct hearth_io *io)
 	u32 from, to;
 	int nid;
 
+	if (io->span.prepared)
+		return NUMA_NO_NODE;
 	for (i = 0; i < io->nr_slots; i++) {
 		if (hearth_slot_is_claimed(&io->slots[i])) {
 			offered = hearth_span_whole_page(&span);
@@ -111,8 +114,11 @@ bool hearth_slot_prepare(struct hearth_io *io, struct hearth_slot *slot,
 	struct page *offered = hearth_span_whole_page(span);
 	int nid = home_of(io, slot, frame_nr, touch, &offered);
 
-	slot->page = hearth_pool_get_page(io->cache, nid, offered,
-					  touch && !frame);
+	if (span->prepared)
+		hearth_window_bring(io, slot, sg_page(span->sg), frame);
+	else
+		slot->page = hearth_pool_get_page(io->cache, nid, offered,
+						  touch && !frame);
 	if (!slot->page)
 		return false;
 	if (!frame)
@@ -165,6 +171,13 @@ u8 hearth_slot_keep_old(struct hearth_io *io, struct hearth_slot *slot,
 	return keep;
 }
 
+/* Whether the slot's page is what a write brings, and the frame's own then. */
+static bool is_written(const struct hearth_slot *slot)
+{
+	return slot->kind == HEARTH_SLOT_WRITE ||
+	       slot->kind == HEARTH_SLOT_ADOPT;
+}
+
 /*
  * Puts the slot's page into the frame, which is made if there is none.  The
  * page that was there goes back to its pool.
@@ -203,10 +216,12 @@ static void install_page(struct hearth_io *io, struct hearth_slot *slot,
 	hearth_pool_put_page(io->cache, old);
 	if (io->behind) {
 		hearth_dirty_set(io->cache, frame, slot->good);
-	} else if (slot->kind == HEARTH_SLOT_WRITE) {
+	} else if (is_written(slot)) {
 		hearth_dirty_clear(io->cache, frame, slot->good);
 		hearth_sync_written(io, frame, slot->good);
 	}
+	if (slot->kind == HEARTH_SLOT_ADOPT)
+		hearth_dirty_set(io->cache, frame, frame->valid);
 }
 
 /* What was written back is clean unless it was written anew meanwhile. */
@@ -249,8 +264,7 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 		return;
 	}
 	if (!slot->good) {
-		if (slot->kind == HEARTH_SLOT_WRITE &&
-		    io->stage == HEARTH_STAGE_COMPLETE)
+		if (is_written(slot) && io->stage == HEARTH_STAGE_COMPLETE)
 			hearth_frame_drop(io->cache, slot->ext->frames[index],
 					  hearth_io_sectors(io, frame_nr));
 		return;
@@ -264,7 +278,13 @@ static void settle_slot(struct hearth_io *io, struct hearth_slot *slot,
 		else
 			install_page(io, slot, index);
 		slot->kind = HEARTH_SLOT_HIT;
+	} else if (io->around && slot->kind == HEARTH_SLOT_WRITE) {
+		hearth_dirty_clear(io->cache, slot->ext->frames[index],
+				   slot->good);
+		hearth_frame_drop(io->cache, slot->ext->frames[index],
+				  slot->good);
 	} else {
+		hearth_window_take(io->cache, slot);
 		install_page(io, slot, index);
 		slot->page = NULL;
 	}
@@ -333,7 +353,8 @@ void hearth_slots_free(struct hearth_io *io)
 
 	for (i = 0; i < io->nr_slots; i++) {
 		slot = &io->slots[i];
-		if (slot->kind == HEARTH_SLOT_HIT && slot->page)
+		if (slot->page && (slot->kind == HEARTH_SLOT_HIT ||
+				   hearth_page_is_prepared(slot->page)))
 			__free_page(slot->page);
 		else
 			hearth_pool_put_page(io->cache, slot->page);

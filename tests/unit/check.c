@@ -149,9 +149,10 @@ static void check_memory(struct rig *rig, struct hearth_pool *pool)
 	shim_assert(atomic_long_read(&pool->nr_frames) >= 0);
 	/*
 	 * What is dirty cannot be given up before it is written back, what is
-	 * shown not before nobody sees it.
+	 * shown not before nobody sees it, what is prepared not before its owner
+	 * does.
 	 */
-	if (!atomic_long_read(&pool->nr_dirty) &&
+	if (!atomic_long_read(&pool->nr_dirty) && !windows_pages(pool->nid) &&
 	    list_empty(&rig->cache->shown) &&
 	    memory > (u64)pool->limit * PAGE_SIZE)
 		shim_die("node %d: %llu bytes in use, %lu pages allowed",
@@ -203,6 +204,7 @@ void check_rest(struct rig *rig)
 		shim_assert(atomic_long_read(&pool->nr_frames) == in_queues);
 		nr_extents -= atomic_long_read(&pool->nr_extents);
 		check_memory(rig, pool);
+		nr_pages += windows_pages(nid);
 		nr_pages -= hearth_cache_frames(rig->cache, nid);
 	}
 	if (nr_frames || nr_pages || nr_extents)

@@ -241,6 +241,36 @@ static void change_pins(void)
 	}
 }
 
+/* A process prepares a window, touches it, commits a part of it, or gives it up. */
+static void use_window(u64 frame)
+{
+	struct rig *rig = &m->rig;
+	u64 nr_frames = DIV_ROUND_UP_ULL(rig->disk.nr_sectors,
+					 HEARTH_FRAME_SECTORS);
+	struct req *req;
+
+	switch (pick(4)) {
+	case 0:
+		windows_prepare(rig, frame, 1 + pick(min_t(u64, 6, nr_frames -
+								   frame)));
+		break;
+	case 1:
+		windows_see(frame);
+		break;
+	case 2:
+		if (!windows_next(&frame) || rig->nr_active >= MAX_ACTIVE)
+			break;
+		req = windows_req(rig, frame, 1 + pick(6));
+		req->auto_free = true;
+		req->io.fua = !pick(4);
+		rig_submit(req);
+		break;
+	default:
+		if (windows_next(&frame) && !pick(3))
+			windows_abandon(rig, frame);
+	}
+}
+
 /* A process touches what may be shown, or lets go, or a sweep comes. */
 static void see(void)
 {
@@ -248,7 +278,13 @@ static void see(void)
 	u32 frame = (m->focus + pick(40)) % rig->disk.nr_sectors /
 		    HEARTH_FRAME_SECTORS;
 
-	switch (pick(4)) {
+	switch (pick(8)) {
+	case 4:
+	case 5:
+	case 6:
+	case 7:
+		use_window(frame);
+		break;
 	case 0:
 		seen_drop(pick(16));
 		break;
@@ -440,6 +476,7 @@ void model_run(struct choice *choice, unsigned int nr_steps)
 	rig_drain(&m->rig);
 	reset_shim();
 	seen_drop_all();
+	windows_drop_all(&m->rig);
 	hearth_show_sweep(m->rig.cache);
 	read_all(&m->rig);
 	write_back_all(&m->rig);

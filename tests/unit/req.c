@@ -142,6 +142,33 @@ void req_set_pages(struct req *req, int nid)
 	req->io.span = req->all;
 }
 
+/**
+ * req_set_window() - give a write prepared pages
+ * @req: a write of whole frames, but for the LUN's end, that was not submitted yet
+ * @pages: one for each
+ */
+void req_set_window(struct req *req, struct page **pages)
+{
+	u32 len = memory_bytes(req);
+	u32 nr = (len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	u32 i;
+
+	free_memory(req);
+	req->sg = calloc(nr, sizeof(*req->sg));
+	shim_assert(req->sg && nr);
+	for (i = 0; i < nr; i++) {
+		req->sg[i].page = pages[i];
+		req->sg[i].length = min_t(u32, PAGE_SIZE, len - i * PAGE_SIZE);
+	}
+	req->sg[nr - 1].last = true;
+	req->all.sg = req->sg;
+	req->all.prepared = true;
+	req->is_window = true;
+	req->no_hits = true;
+	fill_memory(req, len);
+	req->io.span = req->all;
+}
+
 void req_free(struct req *req)
 {
 	shim_assert(req->state == REQ_NEW || req->state == REQ_DONE);

@@ -115,6 +115,8 @@ static void check_result(struct req *req)
 	/* no room, or something could not be read back earlier */
 	if (req->io.op == HEARTH_OP_SHOW && req->io.bad_offset == U64_MAX)
 		return;
+	if (req->is_window && req->io.error == -ENOMEM)
+		return;
 	if (!req_fills(req)) {
 		shim_assert(req->io.error == req->disk_error);
 		return;
@@ -143,6 +145,8 @@ static void rig_op_done(struct hearth_io *io)
 	check_result(req);
 	if (req_is_command(req))
 		oracle_end(&rig->oracle, req);
+	if (req->is_window)
+		windows_end(req);
 	if (req->keep_pages && !io->error)
 		held_keep(req);
 	if (req->auto_free)
@@ -237,6 +241,7 @@ void rig_exit(struct rig *rig)
 	shim_assert(!rig->nr_active);
 	held_drop_all();
 	seen_drop_all();
+	windows_drop_all(rig);
 	hearth_show_sweep(rig->cache);
 	check_rest(rig);
 	hearth_cache_free(rig->cache);

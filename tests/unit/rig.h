@@ -18,6 +18,7 @@
 #include "readahead.h"
 #include "rehome.h"
 #include "show.h"
+#include "window.h"
 
 #include "sector.h"
 #include "disk.h"
@@ -44,6 +45,7 @@ enum req_state {
  * @nr_taken: whole frames of a write that hearth_cache_write_hits() took
  * @run_nid: the node where it is to be run, or NUMA_NO_NODE: anywhere
  * @keep_pages: keep what a read was given beyond its end, see held.c
+ * @is_window: it commits prepared pages, see windows.c
  * @sector: first sector
  * @nr_sectors: how many
  * @tag: makes the values of a write unique
@@ -63,7 +65,7 @@ struct req {
 	struct hearth_io io;
 	struct rig *rig;
 	enum req_state state;
-	bool auto_free, no_hits, was_range, keep_pages;
+	bool auto_free, no_hits, was_range, keep_pages, is_window;
 	u32 nr_taken;
 	int run_nid;
 	u32 sector, nr_sectors, tag;
@@ -116,6 +118,7 @@ struct req *rig_req(struct rig *rig, enum hearth_op op, u32 sector,
 		    u32 nr_sectors);
 void req_set_memory(struct req *req, int nid, u32 offset, u32 piece);
 void req_set_pages(struct req *req, int nid);
+void req_set_window(struct req *req, struct page **pages);
 void req_free(struct req *req);
 
 void rig_submit(struct req *req);
@@ -146,9 +149,20 @@ void held_drop(unsigned int nr);
 void held_drop_all(void);
 
 void seen_add(struct rig *rig, u64 frame_nr, bool may_store);
+bool seen_take(u64 frame_nr, struct page *page);
 void seen_drop(unsigned int i);
 void seen_drop_all(void);
 void seen_check(struct rig *rig);
+
+int windows_prepare(struct rig *rig, u64 frame_nr, unsigned int nr);
+struct page *windows_page(u64 frame_nr);
+void windows_see(u64 frame_nr);
+bool windows_next(u64 *frame_nr);
+struct req *windows_req(struct rig *rig, u64 frame_nr, unsigned int nr);
+void windows_end(struct req *req);
+void windows_abandon(struct rig *rig, u64 frame_nr);
+void windows_drop_all(struct rig *rig);
+unsigned long windows_pages(int nid);
 
 static inline bool req_is_read(const struct req *req)
 {

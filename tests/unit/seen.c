@@ -26,6 +26,16 @@ void seen_add(struct rig *rig, u64 frame_nr, bool may_store)
 	seen[nr_seen++].page = page;
 }
 
+/* It goes on seeing a page that is the block's by now; false: it cannot. */
+bool seen_take(u64 frame_nr, struct page *page)
+{
+	if (nr_seen == MAX_SEEN)
+		return false;
+	seen[nr_seen].frame_nr = frame_nr;
+	seen[nr_seen++].page = page;
+	return true;
+}
+
 void seen_drop(unsigned int i)
 {
 	if (i >= nr_seen)

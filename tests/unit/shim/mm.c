@@ -12,6 +12,7 @@ unsigned int nr_node_ids = 1;
 unsigned int shim_cpuless;
 __thread int shim_nid;
 __thread int shim_cpu;
+bool shim_clears;
 long shim_fail_in;
 long shim_fail_every;
 
@@ -130,6 +131,8 @@ struct page *hearth_page_alloc(int nid)
 	if (!nodes[nid].is_limited || nodes[nid].nr_left > 0)
 		page = take_node_page(nid);
 	pthread_mutex_unlock(&mm_lock);
+	if (page && shim_clears)
+		memset(page->data, 0, PAGE_SIZE);
 	return page;
 }
 

@@ -62,6 +62,12 @@ struct page {
 	u8 *data;
 };
 
+/*
+ * The kernel clears what hearth_page_alloc() returns.  Here it is poisoned unless
+ * this is set, so that who reads what nobody wrote is found.
+ */
+extern bool shim_clears;
+
 void shim_node_budget(int nid, long nr_pages);
 struct page *hearth_page_alloc(int nid);
 void put_page(struct page *page);
