@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two ways to one LUN, from many threads at once: what one way has acknowledged, the other shows.
 
-    coherence.py DISK LUN SECONDS [mapped]
+    coherence.py DISK LUN SECONDS [mapped|window]
 
 Each thread owns sectors that nobody else writes; they lie among those of the others, so that frames are shared by
 all. It writes runs of its own by a way that it chooses each time, notes the version when that is acknowledged, and
 reads runs of anybody's by either way: a sector is never older than what was acknowledged when the read began, never
 newer than what was begun when it ended, and is one version from its first byte to its last. With "mapped" all of it is
-mapped, too, and read there as well; then a sector may be seen while it changes, but no 16 bytes of it.
+mapped, too, and read there as well; then a sector may be seen while it changes, but no 16 bytes of it. With "window" a
+sector is a page, and is also written by preparing it anew and committing it, mapped at that time or not.
 """
 import mmap
 import random
@@ -16,12 +17,12 @@ import sys
 import threading
 import time
 
-from hearthdev import Disk, Lun
+from hearthdev import ABANDON, COMMIT, OVERWRITE, PREPARE, Disk, Lun
 
-SECTORS, THREADS, SECTOR = 512, 6, 512
 path, name, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-is_mapped = len(sys.argv) > 4
-ways = ('disk', 'node', 'map') if is_mapped else ('disk', 'node')
+is_mapped, is_window = 'mapped' in sys.argv[4:], 'window' in sys.argv[4:]
+SECTORS, THREADS, SECTOR = (256, 6, 4096) if is_window else (512, 6, 512)
+ways = ('disk', 'node') + (('map',) if is_mapped else ()) + (('window',) if is_window else ())
 begun, acknowledged = [0] * SECTORS, [0] * SECTORS
 failures, counts = [], {}
 stop = threading.Event()
@@ -41,8 +42,35 @@ class Map:
         return self.memory[offset:offset + length]
 
 
+class Window:
+    """One of its own for each thread: pages are filled before they are the LUN's."""
+
+    def __init__(self, chance):
+        self.lun, self.chance = Lun(name), chance
+
+    def read(self, length, offset):
+        return self.lun.read(length, offset)
+
+    def write(self, data, offset):
+        how = self.chance.randrange(5)
+        assert self.lun.act(PREPARE, offset, len(data), OVERWRITE) == len(data)
+        memory = self.lun.map(len(data), offset)
+        if how == 4:    # nobody gets to see that
+            memory[:] = bytes(len(data))
+            self.lun.act(ABANDON, offset, len(data))
+            memory.close()
+            return self.write(data, offset)
+        memory[:] = data
+        if how & 1:
+            memory.close()
+        assert self.lun.act(COMMIT, offset, len(data), how >> 1) == len(data)
+        if not how & 1:
+            memory.close()
+        return len(data)
+
+
 def check(number, data, least, most):
-    piece = 16 if is_mapped else SECTOR
+    piece = 16 if is_mapped or is_window else SECTOR
     for at in range(0, SECTOR, piece):
         seen = struct.unpack('<IIQ', data[at:at + 16])
         version = seen[1]
@@ -77,7 +105,7 @@ def read(way, chance):
 
 def work(owner):
     chance = random.Random(owner)
-    by = {'disk': Disk(path), 'node': Lun(name), 'map': mapping}
+    by = {'disk': Disk(path), 'node': Lun(name), 'map': mapping, 'window': Window(chance) if is_window else None}
     try:
         while not stop.is_set():
             which = chance.choice(ways)

@@ -13,7 +13,8 @@ def _ioc(direction, number, size):
 
 
 INFO = _ioc(2, 0, 64)
-PUNCH, ZERO, WARM, DROP = (_ioc(3, number, 32) for number in (1, 2, 3, 4))
+PUNCH, ZERO, WARM, DROP, PREPARE, COMMIT, ABANDON = (_ioc(3, number, 32) for number in range(1, 8))
+OVERWRITE = DURABLE = 1
 
 
 class Lun:
@@ -31,6 +32,9 @@ class Lun:
         """Returns how much was done."""
         given = struct.pack('<QQQII', offset, length, 0, flags, reserved)
         return struct.unpack('<QQQII', fcntl.ioctl(self.fd, what, given))[2]
+
+    def map(self, length, offset, prot=mmap.PROT_READ | mmap.PROT_WRITE):
+        return mmap.mmap(self.fd, length, mmap.MAP_SHARED, prot, offset=offset)
 
     def read(self, length, offset):
         return os.pread(self.fd, length, offset)
