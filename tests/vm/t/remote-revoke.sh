@@ -22,31 +22,34 @@ nothing_mapped() {
 	python3 -c 'from hearthdev import *; exit(Lun("vol0").info()["mapped_bytes"] != 0)'
 }
 
-# Two that together want more than may be mapped (half of the cache), each by turns in its own half.
+# Two at once that together want more than may be mapped (half of the cache), each in its own half: what one leases the other
+# loses. Whether that ever happens in the middle of a transfer is left to chance.
 python3 - <<'END' || fail 'see above'
 import random, time
+from concurrent.futures import ThreadPoolExecutor
 from hearthlib import *
 from hearthdev import Lun
 
 content = open('content', 'rb').read()
 room = Lun('vol0').info()['mapped_max_bytes']
 one, other = (Session('vol0', RDMA, window_bytes=256 << 10, max_windows=14) for _ in range(2))
-random.seed(7)
 def work(s, half):
+    numbers = random.Random(half)
     for _ in range(40):
-        n = random.randrange(1, 100000)
-        at = random.randrange(len(content) // 2 - n) + half * len(content) // 2
+        n = numbers.randrange(1, 100000)
+        at = numbers.randrange(len(content) // 2 - n) + half * len(content) // 2
         assert s.read(n, at) == content[at:at + n], (half, at, n)
-deadline = time.time() + 60
-while time.time() < deadline and not (one.statistics().reconnections and other.statistics().reconnections):
-    work(one, 0)
-    work(other, 1)
-    assert Lun('vol0').info()['mapped_bytes'] <= room
+deadline = time.time() + 200
+with ThreadPoolExecutor(2) as readers:
+    while time.time() < deadline and not (one.statistics().revocations and other.statistics().revocations):
+        for reader in [readers.submit(work, one, 0), readers.submit(work, other, 1)]:
+            reader.result()
+        assert Lun('vol0').info()['mapped_bytes'] <= room
 for s in one, other:
     st = s.statistics()
     print('windows', st.windows, 'leases', st.leases, 'refusals', st.refusals, 'evictions', st.evictions, 'revocations', st.revocations,
           'reconnections', st.reconnections, 'by message', st.message_bytes, s.why())
-    assert st.revocations and st.reconnections and s.transport() == 'rdma'
+    assert st.revocations and s.transport() == 'rdma'
     s.detach()
 END
 wait_for 30 nothing_mapped || fail 'a window stays'
