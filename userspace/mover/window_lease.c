@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../common/bytes.h"
 #include "window_impl.h"
@@ -215,6 +216,9 @@ int hearth_window_lease(struct hearth_window_session *s, const struct hearth_win
 	make_room(s, w->len);
 	*s->fabric.why = '\0';
 	ret = enrol(s, w);
+	/* What was mapped is dirty, and a cache that is full of that has no room for more. */
+	if (ret == -EFAULT && s->lun.maps_writable && !fsync(s->lun.lun.fd))
+		ret = enrol(s, w);
 	if (ret) {
 		ret = explain(s, w, ret, reply);
 		free(w);
