@@ -60,9 +60,11 @@ check-debug: ## the tests in guests, on a kernel that finds mistakes (KASAN, loc
 	@tests/vm/module.sh debug
 	@tests/vm/run -k debug
 
-check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledged as durable may be lost (KERNEL=)
+check-powercut: ## cut a guest's power N=100 times, and replay logs of devices: nothing that was acknowledged as durable may be lost (KERNEL=)
 	@tests/deps build check powercut
 	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/powercut/replay -k $(GUEST_KERNEL) --mutant
+	@tests/powercut/replay -k $(GUEST_KERNEL)
 	@tests/powercut/run -k $(GUEST_KERNEL) --mutant
 	@tests/powercut/run -k $(GUEST_KERNEL) -n $(or $(N),100)
 
@@ -75,6 +77,12 @@ check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstore
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
 	@tests/scsi/run
+
+soak: ## everything together for HOURS=1, a fraction will do: verified I/O, faults of every kind, and a report (KERNEL=, also debug)
+	@tests/deps build check $(if $(filter debug,$(KERNEL)),debug)
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@$(MAKE) -C userspace all
+	@tests/soak/run -k $(GUEST_KERNEL) $(or $(HOURS),1)
 
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
@@ -137,6 +145,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi soak \
 	bench-cache bench-copy bench-lun bench-rdma bench-report bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
