@@ -92,6 +92,7 @@ long hearth_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 /* cdev_map.c */
 int hearth_file_mmap(struct file *file, struct vm_area_struct *vma);
 void hearth_file_unmap(struct hearth_file *hfile, u64 offset);
+int hearth_map_show(struct hearth_dev *hdev, const struct hearth_span *span);
 bool hearth_map_sweep(struct hearth_dev *hdev);
 void hearth_map_init(struct hearth_chardev *chardev);
 

@@ -19,6 +19,30 @@
 
 #define SWEEP_INTERVAL	HZ
 
+/**
+ * hearth_map_show() - have a range shown
+ * @hdev: the LUN
+ * @span: which, of whole frames but for the LUN's end
+ *
+ * What nobody sees any more is in the way until somebody looks, and dirty then:
+ * where there is no room it goes first.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or -errno.
+ */
+int hearth_map_show(struct hearth_dev *hdev, const struct hearth_span *span)
+{
+	int ret = hearth_command_do(hdev, HEARTH_OP_SHOW, span, 0);
+
+	if (ret != -ENOSPC && ret != -ENOMEM)
+		return ret;
+	hearth_map_sweep(hdev);
+	if (hearth_writeback_dirty_bytes(hdev) &&
+	    hearth_command_wait(hdev, HEARTH_OP_FLUSH))
+		hearth_writeback_failed(hdev);
+	return hearth_command_do(hdev, HEARTH_OP_SHOW, span, 0);
+}
+
 /* Has frames shown around one that is missing, or that one alone. */
 static int show(struct hearth_dev *hdev, struct vm_area_struct *vma,
 		u64 frame_nr, bool alone)
@@ -33,7 +57,7 @@ static int show(struct hearth_dev *hdev, struct vm_area_struct *vma,
 		      min_t(u64, end, vma->vm_pgoff + vma_pages(vma));
 	span.offset = first << HEARTH_FRAME_SHIFT;
 	span.len = min(end << HEARTH_FRAME_SHIFT, size) - span.offset;
-	return hearth_command_do(hdev, HEARTH_OP_SHOW, &span, 0);
+	return hearth_map_show(hdev, &span);
 }
 
 static vm_fault_t fault(struct hearth_dev *hdev, struct vm_fault *vmf)

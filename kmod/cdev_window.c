@@ -140,12 +140,8 @@ static int show(const struct hearth_piece *piece)
 	struct hearth_span span = {
 		.offset = piece->offset, .len = piece->len
 	};
-	int ret = hearth_command_do(piece->hdev, HEARTH_OP_SHOW, &span, 0);
 
-	if (ret != -ENOSPC)
-		return ret;
-	hearth_map_sweep(piece->hdev);
-	return hearth_command_do(piece->hdev, HEARTH_OP_SHOW, &span, 0);
+	return hearth_map_show(piece->hdev, &span);
 }
 
 /* Has what is there shown, and keeps it so. */

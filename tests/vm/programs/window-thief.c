@@ -36,6 +36,16 @@ static void get(struct hearth_session *s, uint8_t *buf, size_t len, uint64_t off
 		errx(1, "read: %s", hearth_error(s));
 }
 
+/* The window that has the LUN's first bytes. */
+static struct hearth_window *first_window(struct hearth_session *s)
+{
+	struct hearth_window *w = hearth_window_set_find(&s->windows, 0);
+
+	if (!w)
+		errx(1, "there is no window: %s", s->why);
+	return w;
+}
+
 /* With its windows as they are, the session fails once, and once only, and reads what is there. */
 static void must_fail_once(struct hearth_session *s, const char *what, const uint8_t *right)
 {
@@ -54,7 +64,7 @@ static void must_fail_once(struct hearth_session *s, const char *what, const uin
 /* A write that the window was not leased for. Nothing of it may be there. */
 static void must_not_write(struct hearth_session *s, const uint8_t *right)
 {
-	struct hearth_window *w = hearth_window_set_find(&s->windows, 0);
+	struct hearth_window *w = first_window(s);
 	uint8_t buf[4096];
 	bool is_good = true;
 	uint32_t slot;
@@ -84,13 +94,13 @@ int main(int argc, char **argv)
 	thief = attach(argv, 0);
 	get(owner, right, sizeof(right), 0);
 	get(thief, buf, sizeof(buf), 0);
-	w = hearth_window_set_find(&thief->windows, 0);
-	w->key = hearth_window_set_find(&owner->windows, 0)->key;
+	w = first_window(thief);
+	w->key = first_window(owner)->key;
 	must_fail_once(thief, "another session's key", right);
-	w = hearth_window_set_find(&thief->windows, 0);
+	w = first_window(thief);
 	w->key ^= 0x5500;
 	must_fail_once(thief, "a key that nobody gave", right);
-	w = hearth_window_set_find(&thief->windows, 0);
+	w = first_window(thief);
 	w->key ^= 1;
 	must_fail_once(thief, "a key of another time", right);
 	must_not_write(thief, right);

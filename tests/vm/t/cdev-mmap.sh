@@ -99,8 +99,23 @@ view(4096, 0, mmap.PROT_READ).close()
 do(f'echo 0 >/sys/dev/block/{number}/queue/stable_writes')
 view(4096, 0).close()
 
-# a process that has more than there may be is killed; so is its mapping, and nobody else's
+# what was mapped and stored into, as much as may be, makes room at once for what is mapped next
 limit = lun.info()['mapped_max_bytes']
+part = limit - (limit >> 2) & -MIB
+child = os.fork()
+if not child:
+    for turn in range(12):
+        piece = view(part, turn % 4 * (16 * MIB))
+        for at in range(0, part, 4096):
+            piece[at] = 65 + turn
+        piece.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+for turn in range(8, 12):
+    assert disk.read(8192, turn % 4 * (16 * MIB) + part - 8192)[::4096] == bytes([65 + turn]) * 2
+until(lambda: lun.info()['mapped_bytes'] == MIB + 4096)
+
+# a process that has more than there may be is killed; so is its mapping, and nobody else's
 child = os.fork()
 if not child:
     large = view(64 * MIB, 0, mmap.PROT_READ)
