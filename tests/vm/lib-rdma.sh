@@ -54,6 +54,13 @@ hcp() {
 	"$programs/hearthcp" -e "$PWD/rsh" --hearthd-path="$far_program" "$@"
 }
 
+# start_hcp OPTION...: in the background. Sets $copy, its process ("hcp ... &" would be a shell that waits for it).
+start_hcp() {
+	"$programs/hearthcp" -e "$PWD/rsh" --hearthd-path="$far_program" "$@" &
+	# shellcheck disable=SC2034 # the tests use it
+	copy=$!
+}
+
 # expect STATUS COMMAND...: output goes to ./out and ./err.
 expect() {
 	local wanted=$1 status=0

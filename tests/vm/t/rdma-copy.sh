@@ -89,8 +89,7 @@ expect 0 hcp --key-file=keys --json --transport=rdma hearth://alice@127.0.0.1:77
 cmp file out-of-box
 
 # kill -9 in the middle: the same command continues.
-hcp -t --transport=rdma --bwlimit=1M --block-size=64K file x:"$PWD/restarted" 2>/dev/null &
-copy=$!
+start_hcp -t --transport=rdma --bwlimit=1M --block-size=64K file x:"$PWD/restarted" 2>/dev/null
 wait_for 60 has_stored "$PWD/restarted" 2000000 || fail 'nothing was stored'
 kill -9 $copy
 wait $copy && fail 'killed, and yet it succeeded'

@@ -21,8 +21,7 @@ END
 chmod +x victim
 
 begin() {
-	hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err &
-	copy=$!
+	start_hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err
 }
 
 # The far end stands still: the sender waits, and no receive was missing.

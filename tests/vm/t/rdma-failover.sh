@@ -30,8 +30,7 @@ cut_during() {
 		shift
 	done
 	shift
-	hcp --json --no-progress --transport=rdma --bwlimit=4M --block-size=128K "${options[@]}" file "x:$PWD/$name" >out 2>err &
-	copy=$!
+	start_hcp --json --no-progress --transport=rdma --bwlimit=4M --block-size=128K "${options[@]}" file "x:$PWD/$name" >out 2>err
 	wait_for 60 has_bytes "$PWD/$name" 2000000 || fail "$name: nothing was stored"
 	"$@"
 	wait $copy || {
