@@ -103,7 +103,7 @@ out_close:
 int hearth_backing_reopen(struct hearth_dev *hdev, struct hearth_bdev *ret_disk)
 {
 	int ret = hearth_bdev_open(ret_disk, hdev->params.dev,
-				   !hdev->params.readonly, hdev);
+				   hdev->disk.writable, hdev);
 
 	return ret ? explain_open_error(hdev, ret) : 0;
 }

@@ -88,8 +88,6 @@ static void set_limits(struct se_device *dev)
 	/* what is no zeroes has to be written out, all of it at once */
 	attrib->max_write_same_len = MAX_WRITE_SAME_BLOCKS;
 	attrib->is_nonrot = bdev_nonrot(bdev);
-	if (hdev->params.readonly)
-		dev->dev_flags |= DF_READ_ONLY;
 }
 
 static int enable(struct hearth_dev *hdev)
@@ -102,6 +100,7 @@ static int enable(struct hearth_dev *hdev)
 		return ret;
 	hearth_capacity_init(hdev);
 	hearth_reattach_init(hdev);
+	hearth_readonly_set(hdev, hdev->params.readonly);
 	ret = hearth_node_reserve(hdev);
 	if (ret)
 		goto out_close_backing;
@@ -398,6 +397,20 @@ static ssize_t hearth_cache_min_store(struct config_item *item,
 }
 CONFIGFS_ATTR(hearth_, cache_min);
 
+static ssize_t hearth_readonly_show(struct config_item *item, char *page)
+{
+	struct hearth_dev *hdev = item_to_hearth_dev(item);
+
+	return sysfs_emit(page, "%d\n", hdev->params.readonly);
+}
+
+static ssize_t hearth_readonly_store(struct config_item *item,
+				     const char *page, size_t count)
+{
+	return store_param(item, "readonly", page, count);
+}
+CONFIGFS_ATTR(hearth_, readonly);
+
 /* The target core's own block_size, which ours checks first. */
 static struct configfs_attribute *core_block_size;
 
@@ -438,6 +451,7 @@ static struct configfs_attribute *own_attrs[] = {
 	&hearth_attr_stripe,
 	&hearth_attr_cache,
 	&hearth_attr_cache_min,
+	&hearth_attr_readonly,
 };
 
 static struct target_backend_ops hearth_ops = {

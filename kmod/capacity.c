@@ -90,8 +90,13 @@ static void free_list(struct list_head *list)
 	}
 }
 
-/* Has every initiator told of the size that the LUN has now. */
-static void tell_all(struct hearth_dev *hdev)
+/**
+ * hearth_capacity_tell() - have every initiator told to look at the LUN again
+ * @hdev: the LUN
+ *
+ * Context: Process context, under the LUN's lock.
+ */
+void hearth_capacity_tell(struct hearth_dev *hdev)
 {
 	struct untold *entry;
 	LIST_HEAD(list);
@@ -229,7 +234,7 @@ void hearth_capacity_update(struct hearth_dev *hdev)
 	WRITE_ONCE(hdev->cache->size_bytes, new);
 	if (new < old)
 		hearth_command_alone(hdev, new, old - new, NULL);
-	tell_all(hdev);
+	hearth_capacity_tell(hdev);
 	hearth_cdev_resized(hdev, new);
 }
 

@@ -85,7 +85,7 @@ static int open_lun(struct hearth_dev *hdev, struct file *file)
 	struct hearth_chardev *chardev = hdev->chardev;
 	struct hearth_file *hfile;
 
-	if (file->f_mode & FMODE_WRITE && hdev->params.readonly)
+	if (file->f_mode & FMODE_WRITE && READ_ONCE(hdev->refuses_writes))
 		return -EROFS;
 	hfile = kzalloc(sizeof(*hfile), GFP_KERNEL);
 	if (!hfile)

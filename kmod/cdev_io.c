@@ -239,7 +239,8 @@ ssize_t hearth_file_write(struct kiocb *iocb, struct iov_iter *from)
 	if (!hdev)
 		return -ENODEV;
 	hearth_capacity_check(hdev);
-	ret = write_lun(hdev, iocb, from);
+	ret = READ_ONCE(hdev->refuses_writes) ? -EROFS :
+					       write_lun(hdev, iocb, from);
 	hearth_file_leave(key);
 	return ret;
 }

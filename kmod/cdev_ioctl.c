@@ -19,6 +19,7 @@
  * @flags: those that there are
  * @by_page: the range is made of whole pages
  * @max_bytes: do so much at a time
+ * @writes: it changes what the LUN holds
  * @check: whether it can be done to the whole range: 0 or -errno; or NULL
  * @run: do it to a piece: 0 or -errno
  * @undo: it could not be done to a piece: undo what was, if that is the way of it;
@@ -30,6 +31,7 @@ struct action {
 	u32 flags;
 	bool by_page;
 	u64 max_bytes;
+	bool writes;
 	int (*check)(const struct hearth_piece *all);
 	int (*run)(const struct hearth_piece *piece);
 	bool (*undo)(const struct hearth_piece *done);
@@ -39,7 +41,7 @@ static u32 info_flags(struct hearth_dev *hdev)
 {
 	u32 flags = 0;
 
-	if (hdev->params.readonly)
+	if (READ_ONCE(hdev->refuses_writes))
 		flags |= HEARTH_INFO_READONLY;
 	if (READ_ONCE(hdev->params.mode) == HEARTH_WRITEBACK)
 		flags |= HEARTH_INFO_WRITEBACK;
@@ -123,12 +125,14 @@ static const struct action actions[] = {
 	{
 		.cmd = HEARTH_IOC_PUNCH,
 		.mode = FMODE_WRITE,
+		.writes = true,
 		.max_bytes = SZ_1G,
 		.run = punch,
 	},
 	{
 		.cmd = HEARTH_IOC_ZERO,
 		.mode = FMODE_WRITE,
+		.writes = true,
 		.max_bytes = SZ_16M,
 		.run = zero,
 	},
@@ -159,6 +163,7 @@ static const struct action actions[] = {
 		.cmd = HEARTH_IOC_COMMIT,
 		.mode = FMODE_WRITE,
 		.flags = HEARTH_COMMIT_DURABLE,
+		.writes = true,
 		.by_page = true,
 		.max_bytes = SZ_1M,
 		.check = hearth_window_check_commit,
@@ -266,6 +271,8 @@ static int do_action(struct hearth_dev *hdev, struct hearth_file *hfile,
 
 	if (!(hfile->file->f_mode & action->mode))
 		return -EBADF;
+	if (action->writes && READ_ONCE(hdev->refuses_writes))
+		return -EROFS;
 	if (copy_from_user(&range, user, sizeof(range)))
 		return -EFAULT;
 	ret = check_range(hdev, action, &range);

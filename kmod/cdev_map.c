@@ -68,6 +68,8 @@ static vm_fault_t fault(struct hearth_dev *hdev, struct vm_fault *vmf)
 	bool alone = false;
 	int ret;
 
+	if (may_store && READ_ONCE(hdev->refuses_writes))
+		return VM_FAULT_SIGBUS;
 	for (;;) {
 		if ((u64)vmf->pgoff << HEARTH_FRAME_SHIFT >=
 		    READ_ONCE(hdev->cache->size_bytes))
@@ -133,6 +135,8 @@ static int check_map(struct hearth_dev *hdev, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff >= nr_frames ||
 	    vma_pages(vma) > nr_frames - vma->vm_pgoff)
 		return -EINVAL;
+	if (vma->vm_flags & VM_WRITE && READ_ONCE(hdev->refuses_writes))
+		return -EROFS;
 	/* its bytes may change while they are written back */
 	if (vma->vm_flags & VM_WRITE && bdev_stable_writes(hdev->disk.bdev))
 		return -EOPNOTSUPP;

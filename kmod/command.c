@@ -467,7 +467,7 @@ sense_reason_t hearth_parse_cdb(struct se_cmd *cmd)
 	}
 	if (is_unmap)
 		cmd->execute_cmd = hearth_write_same_unmap;
-	if (writes && to_hearth_dev(cmd->se_dev)->params.readonly)
+	if (writes && READ_ONCE(to_hearth_dev(cmd->se_dev)->refuses_writes))
 		return TCM_WRITE_PROTECTED;
 	return 0;
 }

@@ -26,6 +26,7 @@
 /* A block device that is open and claimed. */
 struct hearth_bdev {
 	struct block_device *bdev;
+	bool writable;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
 	struct file *file;
 #else
@@ -47,6 +48,7 @@ static inline int hearth_bdev_open(struct hearth_bdev *b, const char *path,
 		return PTR_ERR(file);
 	b->file = file;
 	b->bdev = file_bdev(file);
+	b->writable = write;
 	return 0;
 }
 
@@ -68,6 +70,7 @@ static inline int hearth_bdev_open(struct hearth_bdev *b, const char *path,
 	if (IS_ERR(bdev))
 		return PTR_ERR(bdev);
 	b->bdev = bdev;
+	b->writable = write;
 	return 0;
 }
 

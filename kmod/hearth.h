@@ -89,6 +89,7 @@ struct hearth_disk_id {
  * @untold_lock: protects @untold
  * @untold: initiators that do not know yet that the LUN has another size
  * @has_untold: there are such
+ * @refuses_writes: initiators and programs only read; see readonly.c
  * @bios: for I/O on @disk
  * @cache: while the LUN is enabled
  * @share_pages: of memory, by node id; see node.c
@@ -118,6 +119,7 @@ struct hearth_dev {
 	spinlock_t untold_lock;	/* of the next two */
 	struct list_head untold;
 	bool has_untold;
+	bool refuses_writes;
 	struct bio_set bios;
 	struct hearth_cache *cache;
 	unsigned long *share_pages;
@@ -255,6 +257,7 @@ static inline void hearth_orphan_get(struct hearth_dev *hdev)
 /* capacity.c */
 void hearth_capacity_init(struct hearth_dev *hdev);
 void hearth_capacity_exit(struct hearth_dev *hdev);
+void hearth_capacity_tell(struct hearth_dev *hdev);
 void hearth_capacity_update(struct hearth_dev *hdev);
 void hearth_capacity_check(struct hearth_dev *hdev);
 bool hearth_capacity_intercept(struct se_cmd *cmd);
@@ -312,6 +315,10 @@ int hearth_node_resize(struct hearth_dev *hdev);
 
 /* online.c */
 extern const struct attribute_group hearth_online_group;
+
+/* readonly.c */
+void hearth_readonly_set(struct hearth_dev *hdev, bool readonly);
+int hearth_readonly_apply(struct hearth_dev *hdev);
 
 /* reattach.c */
 void hearth_reattach_init(struct hearth_dev *hdev);

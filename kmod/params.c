@@ -219,7 +219,8 @@ static const struct param param_table[] = {
 	  parse_readahead, true },
 	{ "dirty", "not a size of at least 256k; give bytes or a number with k, M, G or T",
 	  parse_dirty, true },
-	{ "readonly", "give 0 or 1", parse_readonly },
+	{ "readonly", "give 0 or 1", parse_readonly, true,
+	  hearth_readonly_apply },
 };
 
 void hearth_params_init(struct hearth_params *params)

@@ -34,7 +34,9 @@
  *		What was made ready with HEARTH_IOC_PREPARE is mapped at once.
  *   poll()	EPOLLPRI: hearth_info.events has changed since the file was opened or
  *		HEARTH_IOC_INFO last asked.  Reading and writing never block.
- *   any of them	ENODEV: the administrator has revoked what was open.
+ *   any of them	ENODEV: the administrator has revoked what was open.  Those that
+ *		change what the LUN holds, EROFS: it was made read-only since; a page that
+ *		is stored into is SIGBUS then, but a LUN that is mapped is not made so.
  *
  * All structs are the same for 32-bit programs.
  */
