@@ -201,6 +201,7 @@ struct hearth_counters {
 	atomic_uint_least64_t bytes_stored;
 	atomic_uint_least64_t bytes_moved; /* payload over the streams, repeats included */
 	atomic_uint_least64_t bytes_wire; /* the same as it travelled, with heads and compressed */
+	atomic_uint_least64_t bytes_landed; /* came by RDMA straight into a LUN */
 	atomic_uint_least64_t bytes_resumed; /* found stored by an earlier run */
 	atomic_uint_least64_t files_skipped; /* already there */
 	atomic_uint_least64_t bytes_skipped;
@@ -225,6 +226,7 @@ enum hearth_severity {
 	HEARTH_NR_SEVERITIES,
 };
 
+struct hearth_berths;
 struct hearth_control;
 struct hearth_filter;
 
@@ -278,6 +280,7 @@ struct hearth_job {
 	/* private */
 	pthread_mutex_t lock;
 	pthread_cond_t failed;
+	struct hearth_berths *berths; /* under @lock; NULL: nothing lands in a LUN */
 	struct hearth_control *peer; /* notes go there as well */
 	void (*cancel)(void *ctx);
 	void *cancel_ctx;

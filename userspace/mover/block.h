@@ -69,6 +69,7 @@ static inline uint64_t hearth_segment_payload(const struct hearth_segment *s)
 	return s->kind == HEARTH_SEGMENT_DATA ? s->len : 0;
 }
 
+struct hearth_berth;
 struct hearth_pool;
 struct hearth_pool_chunk;
 
@@ -78,6 +79,8 @@ struct hearth_block {
 	struct hearth_block *next;
 	uint8_t *head; /* header and table as on the wire */
 	uint8_t *data;
+	struct hearth_berth *berth; /* that @data is in, instead of @own_data; or NULL */
+	uint8_t *own_data;
 	uint32_t data_bytes; /* room for payload */
 	uint32_t len; /* payload present */
 	uint32_t nr_segs;

@@ -87,6 +87,7 @@ enum hearth_frame_type {
 	HEARTH_FRAME_RAILS,
 	HEARTH_FRAME_RAILED,
 	HEARTH_FRAME_VOLUME,
+	HEARTH_FRAME_LANDED,
 	HEARTH_FRAME_ASK = 64, /* sessions of libhearth have no jobs */
 	HEARTH_FRAME_TOLD,
 };

@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "../common/io.h"
+#include "lun_berth.h"
 #include "lun_end.h"
 
 #define JOURNAL_NAME_BYTES 32
@@ -53,8 +54,33 @@ int hearth_lun_end_open(struct hearth_receiver *r, bool is_single)
 	return ret;
 }
 
+/* From here on blocks may land in the LUN by themselves; without berths they do not. */
+static void offer_berths(struct hearth_receiver *r, const struct hearth_entry *e)
+{
+	struct hearth_berths *bs = hearth_berths_new(r->lun, e->size, r->job->opt.block_bytes);
+
+	pthread_mutex_lock(&r->job->lock);
+	r->job->berths = bs;
+	pthread_mutex_unlock(&r->job->lock);
+}
+
+static void withdraw_berths(struct hearth_receiver *r)
+{
+	struct hearth_berths *bs;
+
+	pthread_mutex_lock(&r->job->lock);
+	bs = r->job->berths;
+	r->job->berths = NULL;
+	pthread_mutex_unlock(&r->job->lock);
+	if (!bs)
+		return;
+	hearth_berths_close(bs);
+	hearth_berths_put(bs);
+}
+
 void hearth_lun_end_exit(struct hearth_receiver *r)
 {
+	withdraw_berths(r);
 	if (r->lun)
 		hearth_lun_close(r->lun);
 	free(r->lun);
@@ -93,6 +119,8 @@ int hearth_lun_end_plan(struct hearth_receiver *r, struct hearth_batch *b, struc
 		hearth_receiver_note(r, HEARTH_NOTE_ERROR, b, e, wrong, 0);
 	else
 		hearth_item(r, '>', b, e, NULL);
+	if (*ret_is_wanted && !e->voff && !(e->extras & HEARTH_EXTRA_STREAM))
+		offer_berths(r, e);
 	return 0;
 }
 
@@ -234,8 +262,14 @@ int hearth_lun_end_open_part(struct hearth_receiver *r, struct hearth_part *p)
 int hearth_lun_end_store(struct hearth_receiver *r, uint64_t offset, uint64_t len,
 			 const void *data)
 {
-	int ret = data ? hearth_lun_write(r->lun, data, len, offset)
-		       : hearth_lun_clear(r->lun, len, offset);
+	struct hearth_berths *bs = r->job->berths;
+	int ret = data && bs ? hearth_berths_commit(bs, data, len) : -ENOENT;
+
+	if (!ret)
+		r->job->count.bytes_landed += len;
+	else if (ret == -ENOENT)
+		ret = data ? hearth_lun_write(r->lun, data, len, offset)
+			   : hearth_lun_clear(r->lun, len, offset);
 
 	/* What waits to be written back goes at the end, once it is durable. */
 	if (!ret && r->job->opt.lun & HEARTH_LUN_NO_CACHE)

@@ -247,6 +247,17 @@ static bool handle_fail(struct hearth_job *job, const struct hearth_frame *f)
 	return true;
 }
 
+static bool handle_landed(struct hearth_job *job, const struct hearth_frame *f)
+{
+	uint64_t bytes;
+
+	if (hearth_parse_u64(f, &bytes))
+		hearth_job_fail(job, HEARTH_EXIT_PROTOCOL, "the peer sent a malformed count");
+	else
+		job->count.bytes_landed = bytes;
+	return true;
+}
+
 bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_frame *f)
 {
 	switch (f->type) {
@@ -254,6 +265,8 @@ bool hearth_control_handle_common(struct hearth_job *job, const struct hearth_fr
 		return handle_note(job, f);
 	case HEARTH_FRAME_FAIL:
 		return handle_fail(job, f);
+	case HEARTH_FRAME_LANDED:
+		return handle_landed(job, f);
 	default:
 		return f->type == HEARTH_FRAME_PING;
 	}

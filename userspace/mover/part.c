@@ -232,6 +232,11 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 			ret = hearth_verify_add_sum(&p->slices, p->base + offset, len, data);
 		return ret ? ret : record(r, p, offset, offset + len);
 	}
+	/* What a LUN has taken over cannot be read any more. */
+	if (data && r->job->opt.flags & HEARTH_VERIFY)
+		ret = hearth_verify_add(&p->slices, p->base + offset, len, data);
+	if (ret)
+		return ret;
 	/* Different blocks of one file are written at the same time. */
 	p->nr_writing++;
 	pthread_mutex_unlock(&p->lock);
@@ -245,8 +250,6 @@ static int write_part(struct hearth_receiver *r, struct hearth_part *p, uint64_t
 		ret = clear_range(p->fd, offset, len);
 	pthread_mutex_lock(&p->lock);
 	p->nr_writing--;
-	if (!ret && data && r->job->opt.flags & HEARTH_VERIFY)
-		ret = hearth_verify_add(&p->slices, p->base + offset, len, data);
 	return ret ? ret : record(r, p, offset, offset + len);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lun_berth.h"
 #include "numa.h"
 #include "pool.h"
 
@@ -95,6 +96,10 @@ void hearth_pool_put(struct hearth_block *b)
 {
 	struct hearth_queue *q = &b->pool->idle;
 
+	if (b->berth)
+		hearth_berth_leave(b->berth);
+	b->berth = NULL;
+	b->data = b->own_data;
 	pthread_mutex_lock(&q->lock);
 	put_locked(q, b);
 	pthread_mutex_unlock(&q->lock);
@@ -133,7 +138,8 @@ static void carve(struct hearth_pool *pool, struct hearth_pool_chunk *c)
 		b->pool = pool;
 		b->chunk = c;
 		b->head = c->memory + i * head_bytes();
-		b->data = data + (size_t)i * pool->block_bytes;
+		b->own_data = data + (size_t)i * pool->block_bytes;
+		b->data = b->own_data;
 		b->data_bytes = pool->block_bytes;
 		b->payload_fd = -1;
 		hearth_pool_put(b);

@@ -119,6 +119,7 @@ static void let_go(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 		hearth_rdma_queue_fail(q, "rdma_get_cm_event", "the device was removed");
 		hearth_rdma_queue_let_go(q);
 	}
+	hearth_rdma_land_forget(r, rail);
 	hearth_verbs_remove_rail(rail);
 }
 

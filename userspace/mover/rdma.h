@@ -13,6 +13,7 @@
  *   rdma_queue.c  one queue pair: credits, messages, completions
  *   rdma_source.c the end that has the blocks
  *   rdma_sink.c   the end that gets them
+ *   rdma_land.c   into the pool, or straight into a LUN
  *   rdma.c        the bundle and its thread
  *   rdma_stream.c its streams
  *   rails.c       how two ends agree on it on the control channel

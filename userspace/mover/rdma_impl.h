@@ -240,6 +240,12 @@ void hearth_rdma_sink_advance(struct hearth_rdma *r);
 void hearth_rdma_sink_fail(struct hearth_rdma_queue *q);
 void *hearth_rdma_sink_spare(void *bundle);
 
+/* rdma_land.c: the same */
+/* Where a block lands, which is @b->data then, and the key of that memory. */
+uint32_t hearth_rdma_land(struct hearth_rdma_queue *q, const struct hearth_rdma_arrival *a,
+			  struct hearth_block *b);
+void hearth_rdma_land_forget(struct hearth_rdma *r, struct hearth_rdma_rail *rail);
+
 /* rdma_cm.c */
 /* At a free port of all addresses; 0, or -errno with the reason in @why. The id is the caller's. */
 int hearth_verbs_listen(struct rdma_event_channel *cm, struct rdma_cm_id **ret, uint16_t *ret_port,

@@ -49,9 +49,9 @@ static struct hearth_rdma_arrival *idle_arrival(struct hearth_rdma_queue *q)
 
 /* Where a block lands: what follows of it needs no copy. */
 static bool read_part(struct hearth_rdma_queue *q, const struct hearth_rdma_arrival *a, void *to,
-		      uint32_t len, uint64_t from)
+		      uint32_t len, uint64_t from, uint32_t key)
 {
-	struct ibv_sge sge = { (uintptr_t)to, len, q->rail->pool_mr->lkey };
+	struct ibv_sge sge = { (uintptr_t)to, len, key };
 	struct ibv_send_wr wr = {
 		.wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_READ, (uint32_t)(a - q->arrivals)),
 		.sg_list = &sge,
@@ -108,6 +108,7 @@ static bool start_read(struct hearth_rdma_queue *q)
 	struct hearth_rdma_arrival *a = q->nr_waiting ? idle_arrival(q) : NULL;
 	struct hearth_block *b = a ? take_block(q->bundle) : NULL;
 	bool is_inline = offer->msg.head_len <= HEARTH_RDMA_INLINE_HEAD;
+	uint32_t key;
 
 	if (!b)
 		return false;
@@ -119,8 +120,11 @@ static bool start_read(struct hearth_rdma_queue *q)
 	q->nr_waiting--;
 	if (!a->nr_parts)
 		arrive(q, a);
-	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr))
-		return !a->msg.len || read_part(q, a, b->data, a->msg.len, a->msg.addr);
+	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
+					q->rail->pool_mr->lkey)) {
+		key = hearth_rdma_land(q, a, b);
+		return !a->msg.len || read_part(q, a, b->data, a->msg.len, a->msg.addr, key);
+	}
 	return q->state == HEARTH_RDMA_LIVE;
 }
 

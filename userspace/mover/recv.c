@@ -375,6 +375,9 @@ static void finish(struct hearth_receiver *r)
 	pthread_mutex_lock(&r->lock);
 	r->is_done = true;
 	pthread_mutex_unlock(&r->lock);
+	if (r->job->count.bytes_landed)
+		hearth_control_send_u64(r->wires->control, HEARTH_FRAME_LANDED,
+					r->job->count.bytes_landed);
 	if (!r->is_cancelled && hearth_control_send(r->wires->control, HEARTH_FRAME_DONE, NULL, 0))
 		hearth_engine_fail_control(r->job, -ECONNRESET, 0);
 	wait_for(r, &r->is_bye);

@@ -296,6 +296,7 @@ static void print_summary_json(struct hearth_report *r, enum hearth_exit code)
 		{ "bytes_stored", c->bytes_stored },
 		{ "bytes_moved", c->bytes_moved },
 		{ "bytes_wire", c->bytes_wire },
+		{ "bytes_landed", c->bytes_landed },
 		{ "bytes_resumed", c->bytes_resumed },
 		{ "bytes_skipped", c->bytes_skipped },
 		{ "blocks_resent", c->blocks_resent },
@@ -393,8 +394,13 @@ static void print_route(const struct hearth_route *route)
 /* What --stats has beside the counts. */
 static void print_details(const struct hearth_report *r)
 {
+	char landed[32];
+
 	print_path(&r->job->path);
 	print_route(&r->route);
+	if (r->job->opt.lun & HEARTH_LUN_IS_DESTINATION && r->route.nr_rails)
+		fprintf(stderr, "straight into the LUN: %s\n",
+			hearth_format_size(landed, sizeof(landed), r->job->count.bytes_landed));
 }
 
 void hearth_report_stop(struct hearth_report *r, enum hearth_exit code)
