@@ -3,6 +3,7 @@
 # The parts that need no process, against naive twins.
 "$TOOLS/unit"
 "$TOOLS/unit-erofs"
+"$TOOLS/unit-berth"
 "$TOOLS/unit-lun"
 "$TOOLS/unit-rdma"
 "$TOOLS/unit-window"
