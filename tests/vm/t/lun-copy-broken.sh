@@ -33,8 +33,7 @@ nobody_writes() {
 	flock -n /dev/hearth/vol0 true
 }
 for transport in tcp rdma; do
-	hcp --transport=$transport --bwlimit=1M --block-size=64K image x:lun:/vol0@1M 2>/dev/null &
-	copy=$!
+	start_hcp --transport=$transport --bwlimit=1M --block-size=64K image x:lun:/vol0@1M 2>/dev/null
 	wait_for 60 has_records 500 || fail 'nothing was stored'
 	expect 4 hcp --transport=$transport image x:lun:/vol0
 	says 'lun:/vol0: another copy is writing to it'
@@ -54,16 +53,14 @@ for transport in tcp rdma; do
 done
 
 # Revoked in the middle.
-hcp --bwlimit=1M --block-size=64K image x:lun:/vol0 2>err &
-copy=$!
+start_hcp --bwlimit=1M --block-size=64K image x:lun:/vol0 2>err
 wait_for 60 has_records 500 || fail 'nothing was stored'
 echo 1 >/sys/class/hearth/vol0/revoke
 status=0
 wait $copy || status=$?
 equal 'status of a copy into what was revoked' $status 23
 says 'lun:/vol0: cannot be written: the administrator has revoked it'
-hcp --bwlimit=1M --block-size=64K x:lun:/vol0 copy 2>err &
-copy=$!
+start_hcp --bwlimit=1M --block-size=64K x:lun:/vol0 copy 2>err
 wait_for 60 has_bytes "$PWD/copy" 500000 || fail 'nothing was read'
 echo 1 >/sys/class/hearth/vol0/revoke
 status=0

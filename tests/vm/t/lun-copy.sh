@@ -78,18 +78,18 @@ expect 0 hcp --force image lun:/vol0
 equal 'forced' "$(sum_of "$(disk_of tcp 0)" 0 6)" "$(md5sum <image | cut -d ' ' -f 1)"
 undo_now logout tcp
 
-# What stays in the cache: all, or nothing.
+# What stays in the cache: all, or nothing. What is read here is behind the holes, which nobody caches.
 misses() {
 	counter_sum vol1 misses
 }
 expect 0 hcp --keep-warm image x:lun:/vol1@32M
 seen=$(misses)
-dd if=/dev/hearth/vol1 bs=1M skip=32 count=6 status=none | cmp - image
+dd if=/dev/hearth/vol1 bs=1M skip=36 count=2 status=none | cmp -i 0:4M - image
 equal 'misses of what was kept warm' "$(misses)" "$seen"
 expect 0 hcp --no-cache image x:lun:/vol1@32M
 seen=$(misses)
-dd if=/dev/hearth/vol1 bs=1M skip=32 count=6 status=none | cmp - image
-[ $(($(misses) - seen)) -ge 100 ] || fail "--no-cache: only $(($(misses) - seen)) misses"
+dd if=/dev/hearth/vol1 bs=1M skip=36 count=2 status=none | cmp -i 0:4M - image
+[ $(($(misses) - seen)) -ge 50 ] || fail "--no-cache: only $(($(misses) - seen)) misses"
 expect 0 hcp --keep-warm before x:lun:/vol1
 says 'lun:/vol1: --keep-warm: the cache has no room for all of it'
 undo_now unexport
