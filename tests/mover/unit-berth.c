@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -291,11 +293,48 @@ static void a_block_waits_for_the_berth_that_is_being_made_for_it(void **state)
 	hearth_berth_leave(b);
 }
 
+/* Exits with what is wrong; 0: other memory that went did not kill. */
+static void read_what_is_revoked(struct rig *r)
+{
+	struct hearth_berth *b;
+	const volatile uint8_t *memory;
+
+	signal(SIGBUS, SIG_DFL);
+	b = take(r, 0);
+	memory = hearth_berth_memory(b);
+	if (memory[5] != 'x' || ftruncate(r->lun.fd, 0))
+		_exit(1);
+	if (memory[BLOCK - 1] || memory[5])
+		_exit(2);
+	commit_error = ENODEV;
+	if (hearth_berths_commit(r->bs, (const void *)memory, BLOCK) != -ENODEV)
+		_exit(3);
+	hearth_berth_leave(b);
+	memory = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, r->lun.fd, START);
+	_exit(memory == MAP_FAILED ? 4 : memory[5]);
+}
+
+/*
+ * An administrator takes the LUN away while a block is there; other memory is as it always was. In a process whose
+ * first berth that is, since cmocka has a handler of its own, too.
+ */
+static void what_is_revoked_reads_as_zeroes(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		read_what_is_revoked(*state);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, SIGBUS);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(what_is_revoked_reads_as_zeroes), /* the first */
 		CASE(what_landed_is_committed_and_the_next_prepared),
 		CASE(what_is_not_committed_is_abandoned),
 		CASE(what_cannot_be_has_no_berth),

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "fragile.h"
 #include "lun_berth.h"
 
 #define PAGE_BYTES 4096u
@@ -26,6 +27,7 @@ struct hearth_berth {
 	uint64_t offset; /* in the part */
 	uint64_t len;
 	uint8_t *memory;
+	struct hearth_fragile fragile; /* until the LUN is revoked */
 	void *region; /* as it is registered, */
 	uint32_t key;
 	void *device; /* and with what */
@@ -122,8 +124,10 @@ static void unmap(struct hearth_berth *b)
 	if (b->region)
 		b->home->by->remove(b->region);
 	b->region = NULL;
-	if (b->memory)
-		munmap(b->memory, b->len);
+	if (!b->memory)
+		return;
+	hearth_fragile_remove(&b->fragile);
+	munmap(b->memory, b->len);
 	b->memory = NULL;
 }
 
@@ -171,6 +175,7 @@ static bool equip(struct hearth_berth *b)
 		      (off_t)(bs->lun->start + b->offset));
 	if (memory != MAP_FAILED) {
 		b->memory = memory;
+		hearth_fragile_add(&b->fragile, memory, b->len);
 		b->region = bs->by->add(b->device, memory, b->len, &b->key);
 	}
 	if (!b->region)

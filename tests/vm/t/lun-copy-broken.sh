@@ -60,7 +60,8 @@ status=0
 wait $copy || status=$?
 equal 'status of a copy into what was revoked' $status 23
 says 'lun:/vol0: cannot be written: the administrator has revoked it'
-start_hcp --bwlimit=1M --block-size=64K x:lun:/vol0 copy 2>err
+expect 0 hcp --force image lun:/vol0
+start_hcp --bwlimit=1M --memory=1M --block-size=64K x:lun:/vol0 copy 2>err
 wait_for 60 has_bytes "$PWD/copy" 500000 || fail 'nothing was read'
 echo 1 >/sys/class/hearth/vol0/revoke
 status=0
@@ -71,6 +72,7 @@ undo_now unexport
 remove_lun vol0
 
 # No LUN, no permission, read-only; a fabric's nexus.
+mkdir -p /dev/hearth
 mknod /dev/hearth/fake c 1 3
 expect 4 hcp image x:lun:/fake
 says 'lun:/fake: /dev/hearth/fake is no node of a Hearth LUN'
@@ -81,7 +83,7 @@ make_lun vol0 dev=/dev/vda,cache=16M,readonly=1
 wait_for 10 test -c /dev/hearth/vol0
 sum=$(md5sum </dev/hearth/vol0)
 expect 4 hcp image x:lun:/vol0
-says 'lun:/vol0: the LUN is read-only (readonly=1)'
+says 'lun:/vol0: the LUN is read-only .readonly=1.'
 expect 0 hcp x:lun:/vol0@1M+6M copy2
 cmp -n $((6 << 20)) -i $((1 << 20)):0 /dev/hearth/vol0 copy2
 chmod 755 "$PWD"
