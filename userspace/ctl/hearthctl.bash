@@ -30,7 +30,7 @@ _hearthctl() {
 		words=$(_hearthctl_value "$key")
 		[ "$word" != = ] || word=
 	elif [[ $command = set && $COMP_CWORD -gt 2 ]]; then
-		words='cache= cache_min= mode= home= dispatch= readahead= dirty= paused= pin= unpin='
+		words='cache= cache_min= mode= home= dispatch= readahead= dirty= readonly= paused= pin= unpin='
 		type compopt >/dev/null 2>&1 && compopt -o nospace 2>/dev/null
 	else
 		case $command in

@@ -29,7 +29,7 @@ static const char help[] =
 	"  warm LUN [OFFSET+LENGTH...] read a range, or all, into the cache\n"
 	"  drop LUN [OFFSET+LENGTH...] have the cache forget it, but for what is dirty\n"
 	"  set LUN KEY=VALUE...        cache= cache_min= mode= home= dispatch= readahead= dirty=\n"
-	"                              paused= pin= unpin=\n"
+	"                              readonly= paused= pin= unpin=\n"
 	"  revoke LUN                  take it away from whoever has /dev/hearth/LUN open\n"
 	"\n"
 	"  -j, --json                  for programs\n"

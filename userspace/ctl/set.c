@@ -14,7 +14,7 @@
 
 /* Keys that configfs has; those below are in sysfs. */
 static const char *const attributes[] = { "cache", "cache_min", "mode",	 "home",
-					  "dispatch", "readahead", "dirty" };
+					  "dispatch", "readahead", "dirty", "readonly" };
 static const char *const files[] = { "paused", "pin", "unpin" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -116,7 +116,9 @@ static int refuse_open(const struct words *w, int err)
 			      "no permission for " NODES "%s; run as root, or in the node's group",
 			      w->name->name);
 	case -EROFS:
-		return refuse(w, err, "the LUN is read-only (readonly=1)");
+		return refuse(w, err,
+			      "the LUN is read-only (readonly=1); as root: hearthctl set %s readonly=0",
+			      w->name->name);
 	case -ENXIO:
 		return refuse(w, err, "the LUN is just being made or deleted; try again");
 	default:
