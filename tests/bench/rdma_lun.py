@@ -4,7 +4,8 @@
 register-1g   preparing, mapping and registering a window of a LUN, and registering anonymous memory that is there
 lun-pull      a file into a LUN with mode=writeback
 lun-pull-wt   into one with mode=writethrough, where a disk of the same kind is a peer, too
-lun-read-4k   reads of a warm LUN by libhearth beside ib_read_lat, while an initiator writes to the LUN and verifies
+lun-read-4k   reads of a warm LUN by libhearth beside ib_read_lat, while an initiator writes to the LUN and verifies; and
+              the first reads of windows of 1 MiB that have to be filled from the disk for it ("libhearth-evicted")
 
 "landed" is the part of a copy that came straight into the LUN: nothing that is sealed.
 """
@@ -139,9 +140,11 @@ def ib_read_lat(with_server, address):
     return {"median_us": float(fields.group(3)), "cpu_s": cpu}
 
 
-def hearth_read_lat(programs, rsh, cpu_seconds):
+def hearth_read_lat(programs, rsh, cpu_seconds, *options):
+    if options:
+        empty()
     before = cpu_seconds()
     text = subprocess.run([f"{programs}/hearth-read-lat", "-e", rsh, "-d", f"{programs}/hearthd", "-t", "rdma", "-n", str(READS),
-                           "-r", str(32 * MIB), "x:lun:/bench"], check=True, capture_output=True, text=True).stdout
+                           "-r", str(32 * MIB), *options, "x:lun:/bench"], check=True, capture_output=True, text=True).stdout
     assert "as messages 0 bytes" in text, text
     return {"median_us": float(re.search(r"median ([\d.]+)", text).group(1)), "cpu_s": cpu_seconds() - before}

@@ -3,18 +3,20 @@
  * How long a small read of a LUN takes, as ib_read_lat measures it for memory: one at a time, into a
  * buffer that the device knows, until the bytes are there.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "common.h"
 
-#define LETTERS ATTACH_LETTERS "s:n:r:h"
+#define LETTERS ATTACH_LETTERS "s:n:r:ch"
 #define WARM_UP 16
 
 struct plan {
 	size_t bytes;
 	size_t count;
 	uint64_t range; /* 0: all of the LUN */
+	bool is_cold;
 };
 
 static void help(FILE *to)
@@ -24,7 +26,8 @@ static void help(FILE *to)
 	      "\n"
 	      "  -s BYTES                of each read; 4096\n"
 	      "  -n COUNT                of reads; 1000\n"
-	      "  -r BYTES                of the LUN, from its beginning; all of it\n" ATTACH_HELP
+	      "  -r BYTES                of the LUN, from its beginning; all of it\n"
+	      "  -c                      cold: the first read of each window, which is leased for it\n" ATTACH_HELP
 	      "  -h                      print this\n",
 	      to);
 }
@@ -44,43 +47,66 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Reads one, at a multiple of its size. */
-static uint64_t read_one(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t *seed)
+static uint64_t read_at(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t offset)
 {
-	uint64_t start;
+	uint64_t start = now_ns();
 
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	start = now_ns();
-	if (hearth_read(s, buf, p->bytes, (*seed >> 16) % (p->range / p->bytes) * p->bytes) !=
-	    (ssize_t)p->bytes)
+	if (hearth_read(s, buf, p->bytes, offset) != (ssize_t)p->bytes)
 		errx(1, "%s", hearth_error(s));
 	return now_ns() - start;
 }
 
-static void measure(struct hearth_session *s, const struct plan *p)
+/* Reads one, at a multiple of its size. */
+static uint64_t read_one(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t *seed)
 {
-	uint64_t *took = calloc(p->count, sizeof(*took)), seed = 1;
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return read_at(s, p, buf, (*seed >> 16) % (p->range / p->bytes) * p->bytes);
+}
+
+/* One read in each window, as far as the range and the count go. */
+static size_t read_cold(struct hearth_session *s, const struct plan *p, uint8_t *buf,
+			uint64_t window_bytes, uint64_t *took)
+{
+	size_t n = 0;
+
+	for (uint64_t at = 0; n < p->count && at + p->bytes <= p->range; at += window_bytes)
+		took[n++] = read_at(s, p, buf, at);
+	return n;
+}
+
+static void read_warm(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t *took)
+{
+	uint64_t seed = 1;
+
+	/* Windows are there before, as ib_read_lat has its memory registered. */
+	for (uint64_t at = 0; at + p->bytes <= p->range; at += 65536)
+		read_at(s, p, buf, at);
+	for (int i = 0; i < WARM_UP; i++)
+		read_one(s, p, buf, &seed);
+	for (size_t i = 0; i < p->count; i++)
+		took[i] = read_one(s, p, buf, &seed);
+}
+
+static void measure(struct hearth_session *s, const struct plan *p, uint64_t window_bytes)
+{
+	uint64_t *took = calloc(p->count, sizeof(*took));
 	uint8_t *buf = aligned_alloc(4096, (p->bytes + 4095) / 4096 * 4096);
 	struct hearth_statistics st;
+	size_t n = p->count;
 
 	if (!took || !buf)
 		errx(1, "out of memory");
 	if (hearth_register(s, buf, p->bytes))
 		errx(1, "%s", hearth_error(s));
-	/* Windows are there before, as ib_read_lat has its memory registered. */
-	for (uint64_t at = 0; at + p->bytes <= p->range; at += 65536)
-		if (hearth_read(s, buf, p->bytes, at) < 0)
-			errx(1, "%s", hearth_error(s));
-	for (int i = 0; i < WARM_UP; i++)
-		read_one(s, p, buf, &seed);
-	for (size_t i = 0; i < p->count; i++)
-		took[i] = read_one(s, p, buf, &seed);
-	qsort(took, p->count, sizeof(*took), compare);
+	if (p->is_cold)
+		n = read_cold(s, p, buf, window_bytes, took);
+	else
+		read_warm(s, p, buf, took);
+	qsort(took, n, sizeof(*took), compare);
 	hearth_statistics(s, &st);
 	printf("transport %s, %zu reads of %zu bytes, us: min %.2f, median %.2f, 99%% %.2f, max %.2f; leases %llu, as messages %llu bytes\n",
-	       hearth_transport(s), p->count, p->bytes, (double)took[0] / 1e3,
-	       (double)took[p->count / 2] / 1e3, (double)took[p->count * 99 / 100] / 1e3,
-	       (double)took[p->count - 1] / 1e3, (unsigned long long)st.leases,
+	       hearth_transport(s), n, p->bytes, (double)took[0] / 1e3, (double)took[n / 2] / 1e3,
+	       (double)took[n * 99 / 100] / 1e3, (double)took[n - 1] / 1e3, (unsigned long long)st.leases,
 	       (unsigned long long)st.message_bytes);
 	hearth_unregister(s, buf);
 	free(buf);
@@ -104,6 +130,8 @@ int main(int argc, char **argv)
 			plan.count = (size_t)number(optarg);
 		else if (letter == 'r')
 			plan.range = number(optarg);
+		else if (letter == 'c')
+			plan.is_cold = true;
 		else
 			help(letter == 'h' ? stdout : stderr);
 		if (letter == 'h' || letter == '?')
@@ -123,7 +151,7 @@ int main(int argc, char **argv)
 		     (unsigned long long)plan.range);
 	if (*hearth_transport_why(s))
 		warnx("%s", hearth_transport_why(s));
-	measure(s, &plan);
+	measure(s, &plan, lun.window_bytes);
 	hearth_detach(s);
 	return 0;
 }
