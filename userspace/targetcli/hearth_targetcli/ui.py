@@ -237,6 +237,7 @@ class BackstoreMixin:
         readonly
         --------
         true for a LUN that cannot be written, which a read-only device needs.
+        Can be changed later, unless it was true here: set attribute readonly=1
 
         wwn
         ---
