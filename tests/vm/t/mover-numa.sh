@@ -12,6 +12,8 @@ hearthd=$HEARTH_BUILD/userspace/hearthd
 huge=/sys/devices/system/node/node1/hugepages/hugepages-2048kB
 
 modprobe e1000e
+# who names it anew
+[ ! -S /run/udev/control ] || udevadm settle --timeout=60
 card=
 for device in /sys/class/net/*/device; do
 	[ "$(<"$device/numa_node")" != 1 ] || card=$(basename "$(dirname "$device")")
