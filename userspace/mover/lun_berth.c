@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "fragile.h"
@@ -104,18 +103,9 @@ static void end_locked(struct hearth_berths *bs)
 
 static int act(const struct hearth_berth *b, unsigned long what, uint32_t flags)
 {
-	struct hearth_range range = { .offset = b->home->lun->start + b->offset,
-				      .len = b->len,
-				      .flags = flags };
+	const struct hearth_lun *lun = b->home->lun;
 
-	while (ioctl(b->home->lun->fd, what, &range)) {
-		if (errno != EINTR)
-			return -errno;
-		range.offset += range.done;
-		range.len -= range.done;
-		range.done = 0;
-	}
-	return 0;
+	return hearth_lun_act(lun, what, flags, b->len, lun->start + b->offset);
 }
 
 /* Nobody but the LUN has the pages any more. */

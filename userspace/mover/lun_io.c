@@ -55,10 +55,10 @@ int hearth_lun_write(struct hearth_lun *lun, const void *data, uint64_t len, uin
 	return ret;
 }
 
-/* All of the range, however often a signal comes. */
-static int act(struct hearth_lun *lun, unsigned long what, uint64_t len, uint64_t at)
+int hearth_lun_act(const struct hearth_lun *lun, unsigned long what, uint32_t flags, uint64_t len,
+		   uint64_t at)
 {
-	struct hearth_range range = { .offset = at, .len = len };
+	struct hearth_range range = { .offset = at, .len = len, .flags = flags };
 
 	while (range.len && ioctl(lun->fd, what, &range)) {
 		if (errno != EINTR)
@@ -75,11 +75,11 @@ static int clear_blocks(struct hearth_lun *lun, uint64_t len, uint64_t at)
 	int ret = -EOPNOTSUPP;
 
 	if (!lun->has_no_punch)
-		ret = act(lun, HEARTH_IOC_PUNCH, len, at);
+		ret = hearth_lun_act(lun, HEARTH_IOC_PUNCH, 0, len, at);
 	if (ret != -EOPNOTSUPP)
 		return ret;
 	lun->has_no_punch = true;
-	return act(lun, HEARTH_IOC_ZERO, len, at);
+	return hearth_lun_act(lun, HEARTH_IOC_ZERO, 0, len, at);
 }
 
 int hearth_lun_clear(struct hearth_lun *lun, uint64_t len, uint64_t offset)
@@ -102,7 +102,7 @@ static int act_on_cache(struct hearth_lun *lun, unsigned long what, uint64_t len
 	int ret = place(lun, len, offset, &at);
 
 	len -= len % lun->block_bytes;
-	return ret || !len ? ret : act(lun, what, len, at);
+	return ret || !len ? ret : hearth_lun_act(lun, what, 0, len, at);
 }
 
 int hearth_lun_drop(struct hearth_lun *lun, uint64_t len, uint64_t offset)
