@@ -24,8 +24,8 @@
  * @hdev: the LUN
  * @span: which, of whole frames but for the LUN's end
  *
- * What nobody sees any more is in the way until somebody looks, and dirty then:
- * where there is no room it goes first.
+ * What nobody sees any more counts as seen until somebody looks, and may be dirty
+ * then: where it is in the way it is looked for, and written back.
  *
  * Context: Process context, sleeps.
  * Return: 0 or -errno.
@@ -37,8 +37,10 @@ int hearth_map_show(struct hearth_dev *hdev, const struct hearth_span *span)
 	if (ret != -ENOSPC && ret != -ENOMEM)
 		return ret;
 	hearth_map_sweep(hdev);
-	if (hearth_writeback_dirty_bytes(hdev) &&
-	    hearth_command_wait(hdev, HEARTH_OP_FLUSH))
+	ret = hearth_command_do(hdev, HEARTH_OP_SHOW, span, 0);
+	if (ret != -ENOMEM || !hearth_writeback_dirty_bytes(hdev))
+		return ret;
+	if (hearth_command_wait(hdev, HEARTH_OP_FLUSH))
 		hearth_writeback_failed(hdev);
 	return hearth_command_do(hdev, HEARTH_OP_SHOW, span, 0);
 }
