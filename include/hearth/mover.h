@@ -278,9 +278,8 @@ struct hearth_job {
 	int base_fd;
 
 	/* private */
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* held while @cancel runs: before all locks of streams */
 	pthread_cond_t failed;
-	struct hearth_berths *berths; /* under @lock; NULL: nothing lands in a LUN */
 	struct hearth_control *peer; /* notes go there as well */
 	void (*cancel)(void *ctx);
 	void *cancel_ctx;
@@ -288,6 +287,8 @@ struct hearth_job {
 	atomic_bool is_direct_refused; /* and this was said */
 	enum hearth_exit exit_code;
 	char failure[512];
+	pthread_mutex_t berths_lock; /* only that of the berths is taken under it */
+	struct hearth_berths *berths; /* NULL: nothing lands in a LUN */
 };
 
 void hearth_options_init(struct hearth_options *opt);

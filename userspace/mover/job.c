@@ -26,12 +26,14 @@ void hearth_job_init(struct hearth_job *job, const struct hearth_options *opt)
 	job->stream_fd = -1;
 	job->base_fd = -1;
 	pthread_mutex_init(&job->lock, NULL);
+	pthread_mutex_init(&job->berths_lock, NULL);
 	pthread_cond_init(&job->failed, NULL);
 }
 
 void hearth_job_exit(struct hearth_job *job)
 {
 	pthread_cond_destroy(&job->failed);
+	pthread_mutex_destroy(&job->berths_lock);
 	pthread_mutex_destroy(&job->lock);
 }
 

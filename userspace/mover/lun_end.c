@@ -59,19 +59,19 @@ static void offer_berths(struct hearth_receiver *r, const struct hearth_entry *e
 {
 	struct hearth_berths *bs = hearth_berths_new(r->lun, e->size, r->job->opt.block_bytes);
 
-	pthread_mutex_lock(&r->job->lock);
+	pthread_mutex_lock(&r->job->berths_lock);
 	r->job->berths = bs;
-	pthread_mutex_unlock(&r->job->lock);
+	pthread_mutex_unlock(&r->job->berths_lock);
 }
 
 static void withdraw_berths(struct hearth_receiver *r)
 {
 	struct hearth_berths *bs;
 
-	pthread_mutex_lock(&r->job->lock);
+	pthread_mutex_lock(&r->job->berths_lock);
 	bs = r->job->berths;
 	r->job->berths = NULL;
-	pthread_mutex_unlock(&r->job->lock);
+	pthread_mutex_unlock(&r->job->berths_lock);
 	if (!bs)
 		return;
 	hearth_berths_close(bs);

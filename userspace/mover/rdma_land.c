@@ -29,14 +29,17 @@ static void remove_region(void *region)
 
 static const struct hearth_registrar registrar = { add_region, remove_region };
 
-/* A reference to what the job has of berths, or NULL. */
+/*
+ * A reference to what the job has of berths, or NULL. Our own lock is held, and a job that fails
+ * takes that under its own.
+ */
 static struct hearth_berths *get_berths(struct hearth_job *job)
 {
 	struct hearth_berths *bs;
 
-	pthread_mutex_lock(&job->lock);
+	pthread_mutex_lock(&job->berths_lock);
 	bs = job->berths ? hearth_berths_get(job->berths) : NULL;
-	pthread_mutex_unlock(&job->lock);
+	pthread_mutex_unlock(&job->berths_lock);
 	return bs;
 }
 
