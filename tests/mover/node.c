@@ -17,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define NODES "/dev/hearth/"
 
 typedef int (*open_call)(const char *path, int flags, ...);
 typedef ssize_t (*pwrite_call)(int fd, const void *buf, size_t len, off64_t offset);
+typedef ssize_t (*pwritev_call)(int fd, const struct iovec *iov, int nr, off64_t offset);
 
 static const char *root(void)
 {
@@ -100,21 +102,34 @@ int open64(const char *path, int flags, ...)
 	return open_any(path, flags, mode);
 }
 
-static ssize_t write_any(int fd, const void *buf, size_t len, off64_t offset)
+/* 0, or -1 for what a node does not take. */
+static int check_write(int fd, size_t len, off64_t offset)
 {
-	pwrite_call real = (pwrite_call)dlsym(RTLD_NEXT, "pwrite64");
 	struct stat st;
 
-	if (!is_node(fd))
-		return real(fd, buf, len, offset);
 	note("write", (uint64_t)offset, len);
 	errno = EINVAL;
 	if (len % block_bytes() || (uint64_t)offset % block_bytes() || fstat(fd, &st))
 		return -1;
 	errno = ENOSPC;
-	if (offset >= st.st_size || (off64_t)len > st.st_size - offset)
-		return -1;
-	return real(fd, buf, len, offset);
+	return offset >= st.st_size || (off64_t)len > st.st_size - offset ? -1 : 0;
+}
+
+static ssize_t write_any(int fd, const void *buf, size_t len, off64_t offset)
+{
+	pwrite_call real = (pwrite_call)dlsym(RTLD_NEXT, "pwrite64");
+
+	return is_node(fd) && check_write(fd, len, offset) ? -1 : real(fd, buf, len, offset);
+}
+
+static ssize_t write_vector(int fd, const struct iovec *iov, int nr, off64_t offset)
+{
+	pwritev_call real = (pwritev_call)dlsym(RTLD_NEXT, "pwritev64");
+	size_t len = 0;
+
+	for (int i = 0; i < nr; i++)
+		len += iov[i].iov_len;
+	return is_node(fd) && check_write(fd, len, offset) ? -1 : real(fd, iov, nr, offset);
 }
 
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
@@ -125,6 +140,16 @@ ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
 ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t offset)
 {
 	return write_any(fd, buf, len, offset);
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t offset)
+{
+	return write_vector(fd, iov, nr, offset);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *iov, int nr, off64_t offset)
+{
+	return write_vector(fd, iov, nr, offset);
 }
 
 static int tell_info(int fd, struct hearth_info *info)

@@ -296,9 +296,10 @@ static int add_for_lun(struct hearth_scan *scan, struct hearth_entry *e, const s
 static int add_by_kind(struct hearth_scan *scan, struct hearth_entry *e, const struct stat *st,
 		       int dir_fd, const char *name)
 {
-	uint32_t flags = scan->s->job->opt.flags;
+	const struct hearth_options *opt = &scan->s->job->opt;
+	uint32_t flags = opt->flags;
 
-	if (scan->s->job->opt.lun & HEARTH_LUN_IS_DESTINATION)
+	if (opt->lun & HEARTH_LUN_IS_DESTINATION && !opt->publishes)
 		return add_for_lun(scan, e, st, dir_fd, name);
 	switch (e->kind) {
 	case HEARTH_ENTRY_FILE:

@@ -74,14 +74,28 @@ static bool is_onto_itself(const struct hearth_command *cmd, const struct hearth
 	return (a && b ? !strcmp(a, b) : !a && !b) && hearth_lun_overlaps(from, &to);
 }
 
+/*
+ * What is published makes its LUN's content by itself, with all the options that a tree has. Only
+ * the end is said: a daemon admits by it.
+ */
+static bool check_publish(struct hearth_command *cmd)
+{
+	struct hearth_lun_name to;
+
+	if (cmd->opt.lun) /* yet there are no ends in it */
+		return hearth_complain("--keep-warm, --no-cache: not with --publish");
+	if (hearth_lun_is_meant(cmd->sources[0]))
+		return hearth_complain("--publish: a LUN is no directory; not with one as source");
+	return take_end(cmd, cmd->destination.path, HEARTH_LUN_IS_DESTINATION, &to);
+}
+
 bool hearth_command_check_luns(struct hearth_command *cmd)
 {
 	struct hearth_lun_name from, to;
 	bool keeps = cmd->opt.lun; /* --keep-warm or --no-cache */
 
-	/* A tree that is published finds its LUN by itself. */
 	if (cmd->opt.publishes)
-		return !keeps || hearth_complain("--keep-warm, --no-cache: not with --publish");
+		return check_publish(cmd);
 	for (uint32_t i = 0; i < cmd->nr_sources; i++)
 		if (!take_end(cmd, cmd->sources[i], HEARTH_LUN_IS_SOURCE, &from))
 			return false;

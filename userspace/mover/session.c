@@ -189,6 +189,7 @@ static bool lun_is_valid(const struct hearth_hello *h)
 						: HEARTH_LUN_IS_DESTINATION;
 
 	return lun <= HEARTH_LUN_ALL && !(lun && h->opt.bench) &&
+	       !(lun & HEARTH_LUN_IS_SOURCE && h->opt.publishes) &&
 	       (!(lun & own) || (h->nr_paths == 1 && !h->nr_names));
 }
 

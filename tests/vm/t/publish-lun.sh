@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# hearthcp --publish to a LUN, over TCP and over RDMA: an initiator that logs in mounts what is in the tree.
+# topology: 2n
+# needs: userspace
+# limit: 400
+
+. "$HEARTH_TESTS/lib.sh"
+. "$HEARTH_TESTS/lib-fabric.sh"
+. "$HEARTH_TESTS/lib-rdma.sh"
+. "$HEARTH_TESTS/lib-publish.sh"
+
+modprobe -a loop erofs xfs
+start_mover
+make_rail
+make_tree tree 300
+make_lun vol0 dev=/dev/vdb,cache=64M
+make_lun vol1 dev=/dev/vdc,cache=16M
+wait_for 10 test -c /dev/hearth/vol0
+start_udev
+
+# shown TREE: a new session's disk holds it.
+shown() {
+	login tcp
+	whole "$(disk_of tcp)"
+	mount_image "$(disk_of tcp)" there
+	defer umount "$PWD/there"
+	same_as_tree "$1" there
+	undo_now umount "$PWD/there"
+	undo_now logout tcp
+}
+
+# One that was full of other things.
+fill /dev/hearth/vol0
+start_net
+export_tcp hearth_0/vol0
+expect 0 hcp --json --transport=tcp --publish tree x:lun:/vol0
+equal transport "$(summary 's["transport"]')" tcp
+shown tree
+nothing_shows /dev/hearth/vol0
+
+# The next one replaces it; what is not in it is gone.
+expect 0 hcp --json --transport=rdma --publish --streams=4 tree/many x:lun:/vol0
+equal transport "$(summary 's["transport"]')" rdma
+shown tree/many
+
+# An initiator that may write to it keeps it as it is, unless forced.
+login tcp
+expect 4 hcp --publish tree x:lun:/vol0
+says 'lun:/vol0: .* may write to it; log out there, or give --force'
+undo_now logout tcp
+shown tree/many
+login tcp
+expect 0 hcp --force --transport=rdma --publish tree x:lun:/vol0
+undo_now logout tcp
+shown tree
+
+# A tree that does not fit is told before anything is lost.
+expect 0 hcp --publish tree/many/deep x:lun:/vol1@1M+2M
+expect 4 hcp --publish tree x:lun:/vol1@1M+2M
+says 'has room for 2.0 MiB, and the tree needs .*; it is left as it was'
+dd if=/dev/hearth/vol1 of=part bs=1M skip=1 count=2 status=none
+mount_image part there
+defer umount "$PWD/there"
+same_as_tree tree/many/deep there
+undo_now umount "$PWD/there"
+
+# One at a time. Killed in the middle it is no file system any more; the next run makes one again.
+hcp --publish --bwlimit=200K --memory=1M --block-size=64K tree x:lun:/vol0 2>said &
+client=$!
+not_erofs() {
+	! blkid -p /dev/vdb | grep -q erofs
+}
+wait_for 60 not_erofs
+expect 4 hcp --publish tree x:lun:/vol0
+says 'lun:/vol0: another copy is writing to it'
+kill -9 $client
+wait $client || true
+writable() {
+	flock -n /dev/hearth/vol0 true
+}
+wait_for 60 writable || fail 'the far end stays'
+dd if=/dev/hearth/vol0 of=half bs=1M count=64 status=none
+is_no_erofs half
+expect 0 hcp --publish tree x:lun:/vol0
+shown tree
