@@ -67,16 +67,15 @@ same_as_tree tree/many/deep there
 undo_now umount "$PWD/there"
 
 # One at a time. Killed in the middle it is no file system any more; the next run makes one again.
-hcp --publish --bwlimit=200K --memory=1M --block-size=64K tree x:lun:/vol0 2>said &
-client=$!
+start_hcp --publish --bwlimit=200K --memory=1M --block-size=64K tree x:lun:/vol0 2>said
 not_erofs() {
 	! blkid -p /dev/vdb | grep -q erofs
 }
 wait_for 60 not_erofs
 expect 4 hcp --publish tree x:lun:/vol0
 says 'lun:/vol0: another copy is writing to it'
-kill -9 $client
-wait $client || true
+kill -9 $copy
+wait $copy || true
 writable() {
 	flock -n /dev/hearth/vol0 true
 }
