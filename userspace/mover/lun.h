@@ -97,6 +97,9 @@ int hearth_lun_warm(struct hearth_lun *lun, uint64_t len, uint64_t offset);
  */
 int hearth_lun_find_user(const char *root, const char *name, char who[HEARTH_LUN_USER_BYTES]);
 
+/* From now on nobody writes to the LUN, initiators neither. 0 or -errno. */
+int hearth_lun_make_readonly(const char *root, const char *name);
+
 /* The serial number that initiators see; empty: not known. */
 void hearth_lun_read_serial(const char *root, const char *name, char *ret, size_t size);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who has a LUN's disk already, as configfs tells.
+ * Who has a LUN's disk already, as configfs tells, and who may write to it.
  *
  *   core/hearth_N/NAME                           the LUN
  *   FABRIC/WWN/tpgt_N/lun/lun_M/LINK             leads there, where it is exported
@@ -9,7 +9,9 @@
  *   FABRIC/WWN/tpgt_N/acls/INITIATOR/lun_K/LINK  leads to lun_M, if it has that
  *   FABRIC/WWN/tpgt_N/nexus                      loopback, vhost: in use
  *
- * A fabric that tells none of this may have somebody logged in.
+ * A fabric that tells none of this may have somebody logged in. What is written there is
+ *
+ *   core/hearth_N/NAME/attrib/readonly           of a LUN that nobody is to write to any more
  */
 #include <dirent.h>
 #include <errno.h>
@@ -260,4 +262,21 @@ void hearth_lun_read_serial(const char *root, const char *name, char *ret, size_
 	colon = strrchr(text, ':');
 	if (colon)
 		snprintf(ret, size, "%s", colon + 1 + strspn(colon + 1, " "));
+}
+
+int hearth_lun_make_readonly(const char *root, const char *name)
+{
+	char backstore[PATH_MAX], path[PATH_MAX];
+	int fd, ret = 0;
+
+	if (!find_backstore(root, name, backstore))
+		return -ENOENT;
+	ret = join(path, "%s/attrib/readonly", backstore);
+	fd = ret ? ret : open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ret ? ret : -errno;
+	if (write(fd, "1", 1) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
 }

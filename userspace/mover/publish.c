@@ -259,6 +259,21 @@ static int write_metadata(struct hearth_receiver *r)
 	return err ? err : hearth_erofs_write(p->fs, put_metadata, r);
 }
 
+/* Nobody is to change what many mount. A part of a LUN has neighbours, which stay as they are. */
+static void protect(struct hearth_receiver *r)
+{
+	const struct hearth_target *t = &r->publish->target;
+	int err;
+
+	if (!t->is_lun || t->lun.name.offset || t->lun.name.len)
+		return;
+	err = hearth_lun_make_readonly("", t->lun.name.name);
+	if (err)
+		hearth_job_note(r->job, HEARTH_NOTE_WARNING, r->destination,
+				"is published, but can still be written to: %s; as root: hearthctl set %s readonly=1",
+				err == -EBUSY ? "it is mapped" : strerror(-err), t->lun.name.name);
+}
+
 void hearth_publish_finish(struct hearth_receiver *r)
 {
 	struct hearth_publish *p = r->publish;
@@ -272,4 +287,6 @@ void hearth_publish_finish(struct hearth_receiver *r)
 		err = hearth_target_finish(&p->target, r->umask);
 	if (err)
 		hearth_publish_fail(r, "cannot be finished", err);
+	else
+		protect(r);
 }

@@ -4,6 +4,7 @@
 # hearthcp --publish to a LUN, over TCP and over RDMA: an initiator that logs in mounts what is in the tree.
 # topology: 2n
 # needs: userspace
+# allow-log: Capacity data has changed
 # limit: 400
 
 . "$HEARTH_TESTS/lib.sh"
@@ -31,6 +32,14 @@ shown() {
 	undo_now logout tcp
 }
 
+# Once published to, all of it, a LUN is read-only.
+writable_again() {
+	equal 'readonly' "$(<$core/hearth_0/vol0/attrib/readonly)" 1
+	expect 4 hcp --publish tree x:lun:/vol0
+	says 'lun:/vol0: the LUN is read-only .readonly=1.; as root: hearthctl set vol0 readonly=0'
+	"$HEARTH_BUILD/userspace/hearthctl" set vol0 readonly=0
+}
+
 # One that was full of other things.
 fill /dev/hearth/vol0
 start_net
@@ -39,11 +48,13 @@ expect 0 hcp --json --transport=tcp --publish tree x:lun:/vol0
 equal transport "$(summary 's["transport"]')" tcp
 shown tree
 nothing_shows /dev/hearth/vol0
+writable_again
 
 # The next one replaces it; what is not in it is gone.
 expect 0 hcp --json --transport=rdma --publish --streams=4 tree/many x:lun:/vol0
 equal transport "$(summary 's["transport"]')" rdma
 shown tree/many
+writable_again
 
 # An initiator that may write to it keeps it as it is, unless forced.
 login tcp
@@ -55,9 +66,11 @@ login tcp
 expect 0 hcp --force --transport=rdma --publish tree x:lun:/vol0
 undo_now logout tcp
 shown tree
+writable_again
 
 # A tree that does not fit is told before anything is lost.
 expect 0 hcp --publish tree/many/deep x:lun:/vol1@1M+2M
+equal 'readonly of a LUN that has a published part' "$(<$core/hearth_0/vol1/attrib/readonly)" 0
 expect 4 hcp --publish tree x:lun:/vol1@1M+2M
 says 'has room for 2.0 MiB, and the tree needs .*; it is left as it was'
 dd if=/dev/hearth/vol1 of=part bs=1M skip=1 count=2 status=none
