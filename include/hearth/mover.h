@@ -247,6 +247,7 @@ struct hearth_path {
 	uint32_t streams_most; /* and at most */
 	uint32_t streams_lost;
 	uint64_t pool_bytes; /* at most */
+	uint32_t message_bytes; /* as long as blocks were in the end */
 	uint64_t rtt_us;
 	uint32_t nr_limits;
 	struct hearth_limit limits[HEARTH_MAX_LIMITS];

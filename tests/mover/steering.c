@@ -140,6 +140,137 @@ static void limits_hold_and_are_noticed(void **state)
 	assert_int_equal(hearth_adapt_cap(77 * MIB, NODE, 500 * MIB), 77 * MIB);
 }
 
+static void messages_are_as_long_as_the_path_has_use_for(void **state)
+{
+	/* a tenth of a second: product, ways, and the length that becomes of 512 KiB */
+	static const struct {
+		uint64_t product;
+		uint32_t nr_ways;
+		uint32_t kib;
+	} cases[] = { { 625000, 1, 512 }, { 625000, 4, 128 }, { 1250000, 4, 256 }, { 125000, 4, 64 }, { 1000, 1, 64 }, { 12500000, 4, 512 } };
+	uint32_t most = 512 << 10, last = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(hearth_adapt_message(cases[i].product, 100 * MS, cases[i].nr_ways,
+						      most),
+				 cases[i].kib << 10);
+	/* Near, and before anything is known of the path, the longest. */
+	assert_int_equal(hearth_adapt_message(1000, MS / 10, 4, most), most);
+	assert_int_equal(hearth_adapt_message(0, 100 * MS, 4, most), most);
+	/* What was asked for is never exceeded, nor is what is short made shorter. */
+	assert_int_equal(hearth_adapt_message(1ull << 40, 100 * MS, 1, most), most);
+	assert_int_equal(hearth_adapt_message(1000, 100 * MS, 1, 4096), 4096);
+	for (uint64_t product = 1000; product < 1ull << 32; product *= 2) {
+		uint32_t len = hearth_adapt_message(product, 100 * MS, 4, most);
+
+		assert_true(len >= last);
+		last = len;
+	}
+}
+
+static void what_is_registered_fills_the_path_as_far_as_it_may(void **state)
+{
+	static const struct {
+		uint64_t product_mib, most_mib; /* of a path with two ways, 32 messages each */
+		uint64_t memory_mib;
+		uint32_t kib;
+	} cases[] = {
+		{ 0, 8192, 32, 512 },
+		{ 16, 8192, 32, 512 },
+		{ 30, 8192, 64, 1024 },
+		{ 475, 8192, 1024, 16384 },
+		{ 475, 256, 256, 4096 },
+		{ 475, 32, 32, 512 },
+		{ 475, 8, 32, 512 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint64_t memory = 32 * MIB;
+		uint32_t message = 512 << 10;
+
+		hearth_adapt_registered(cases[i].product_mib * MIB, 2, 32,
+					cases[i].most_mib * MIB, &message, &memory);
+		assert_int_equal(memory, cases[i].memory_mib * MIB);
+		assert_int_equal(message, cases[i].kib << 10);
+	}
+}
+
+/* Messages over RDMA: each takes the round trip, and its turn on the wire. */
+struct wire {
+	double rate; /* messages a second that it takes at most */
+	uint64_t rtt_ns;
+	uint64_t now_ns;
+	double done;
+};
+
+static double wire_rate(const struct wire *w, uint32_t depth)
+{
+	return least(w->rate, depth / ((double)w->rtt_ns / 1e9 + 1 / w->rate));
+}
+
+static void run_depth(struct hearth_adapt_depth *d, struct wire *w, uint32_t ms)
+{
+	for (uint32_t i = 0; i < ms; i += 10) {
+		w->done += wire_rate(w, d->depth) / 100;
+		w->now_ns += 10 * MS;
+		hearth_adapt_depth(d, w->now_ns, (uint64_t)w->done,
+				   w->rtt_ns + (uint64_t)(1e9 / w->rate));
+	}
+}
+
+static void as_many_messages_are_under_way_as_fill_the_path(void **state)
+{
+	static const struct {
+		double rate;
+		uint64_t rtt_ns;
+		uint32_t fewest, most;
+	} cases[] = {
+		{ 100, MS / 10, 4, 8 }, /* near */
+		{ 5000, MS / 10, 4, 8 },
+		{ 100, 100 * MS, 22, 28 },
+		{ 100, 20 * MS, 6, 12 },
+		{ 1000, 100 * MS, 128, 128 }, /* as far as it goes */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct wire w = { cases[i].rate, cases[i].rtt_ns, 1000 * MS, 0 };
+		struct hearth_adapt_depth d;
+
+		hearth_adapt_depth_init(&d, 8, 4, 128);
+		run_depth(&d, &w, 30000);
+		assert_in_range(d.depth, cases[i].fewest, cases[i].most);
+		if (d.depth < 128)
+			assert_true(wire_rate(&w, d.depth) >= 0.95 * w.rate);
+	}
+}
+
+static void the_depth_follows_up_within_trips_and_down_within_seconds(void **state)
+{
+	struct wire w = { 100, 100 * MS, 1000 * MS, 0 };
+	struct hearth_adapt_depth d;
+
+	(void)state;
+	hearth_adapt_depth_init(&d, 8, 4, 128);
+	run_depth(&d, &w, 1000);
+	assert_true(wire_rate(&w, d.depth) >= 0.95 * w.rate);
+	/* Four times the rate: ten round trips. */
+	w.rate = 400;
+	run_depth(&d, &w, 1000);
+	assert_true(wire_rate(&w, d.depth) >= 0.95 * w.rate);
+	w.rate = 20;
+	run_depth(&d, &w, 1000);
+	assert_true(d.depth > 40); /* that may be a pause */
+	run_depth(&d, &w, 15000);
+	assert_in_range(d.depth, 6, 16);
+	/* Never more than there is room for, even if that is less than what is usual. */
+	hearth_adapt_depth_init(&d, 8, 4, 2);
+	run_depth(&d, &w, 5000);
+	assert_int_equal(d.depth, 2);
+}
+
 static void run_streams(struct hearth_adapt_streams *a, struct path *p, uint32_t seconds)
 {
 	for (uint32_t i = 0; i < seconds * 10; i++) {
@@ -371,6 +502,10 @@ int main(void)
 		cmocka_unit_test(bytes_under_way_grow_until_the_path_is_full),
 		cmocka_unit_test(a_short_path_needs_no_more),
 		cmocka_unit_test(limits_hold_and_are_noticed),
+		cmocka_unit_test(messages_are_as_long_as_the_path_has_use_for),
+		cmocka_unit_test(what_is_registered_fills_the_path_as_far_as_it_may),
+		cmocka_unit_test(as_many_messages_are_under_way_as_fill_the_path),
+		cmocka_unit_test(the_depth_follows_up_within_trips_and_down_within_seconds),
 		cmocka_unit_test(the_fewest_streams_that_do_are_found),
 		cmocka_unit_test(near_and_slow_sources_need_no_more_streams),
 		cmocka_unit_test(a_flow_that_comes_and_goes_is_made_up_for),

@@ -109,3 +109,32 @@ same_tree() {
 		fail "these differ: $1 $2"
 	}
 }
+
+# make_far_rails RTT_MS MBIT LOSS: two rails, 10.31.0.1 on far0 and 10.31.0.2 on far1, at the ends of one wire of this length
+# and rate. Both are this guest's own, so what goes from one to the other is kept from being local.
+make_far_rails() {
+	local n queue=$((2 * $2 * ($1 < 20 ? 20 : $1) * 125 / 1500))
+	modprobe sch_netem
+	ip link add f0 type veth peer name f1
+	defer ip link delete f0
+	for n in 0 1; do
+		sysctl -qw "net.ipv4.conf.f$n.accept_local=1" "net.ipv4.conf.f$n.rp_filter=0" "net.ipv4.conf.f$n.arp_ignore=1"
+		ip addr add "10.31.0.$((n + 1))/24" dev "f$n"
+		ip link set "f$n" up
+		ip route add "10.31.0.$((2 - n))" dev "f$n" src "10.31.0.$((n + 1))" table 31
+		ip rule add pref $((n + 1)) iif "f$n" lookup local
+		defer ip rule del pref $((n + 1))
+		tc qdisc add dev "f$n" root netem delay "$(($1 * 500))us" rate "$2mbit" limit $((queue < 1000 ? 1000 : queue)) loss "$3%"
+	done
+	sysctl -qw net.ipv4.conf.all.rp_filter=0
+	ip rule add pref 3 lookup 31
+	defer ip rule del pref 3
+	ip rule add pref 10 lookup local
+	ip rule del pref 0
+	defer eval 'ip rule add pref 0 lookup local; ip rule del pref 10'
+	for n in 0 1; do
+		rdma link add "far$n" type rxe netdev "f$n"
+		defer drop_rail "far$n"
+		wait_for 20 grep -q ACTIVE "/sys/class/infiniband/far$n/ports/1/state" || fail "far$n: does not become active"
+	done
+}

@@ -85,6 +85,7 @@ const char *client_ask(struct client *c, uint16_t version, enum hearth_rdma_mode
 		return refusal;
 	c->far_end.sin_family = AF_INET;
 	c->far_end.sin_port = htons(hearth_get_u16(&r));
+	CHECK(hearth_get_u64(&r) >= HEARTH_POOL_START_BYTES);
 	hearth_get_copy(&r, c->nonce, sizeof(c->nonce));
 	CHECK(hearth_get_u8(&r) >= 1 && hearth_get_u8(&r) == 4);
 	hearth_get_copy(&r, &c->far_end.sin_addr, sizeof(c->far_end.sin_addr));
@@ -120,14 +121,20 @@ void client_join(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode
 {
 	struct hearth_rdma_proof proof = { .version = HEARTH_RDMA_VERSION,
 					   .session = c->ticket.session };
-	const uint8_t go[] = { STEP_GO, 1, mode };
+	uint8_t go[16];
+	struct hearth_writer w = hearth_writer_of(go, sizeof(go));
 	uint8_t request[HEARTH_RDMA_REQUEST_BYTES];
 	struct hearth_reader r;
 
 	CHECK(!*client_ask(c, HEARTH_RDMA_VERSION, mode));
 	hearth_rdma_put_request(request, &proof, &c->ticket, c->nonce);
 	CHECK(!client_knock(c, request, sizeof(request), nr_recvs));
-	CHECK(!hearth_control_send(&c->control, HEARTH_FRAME_RAILS, go, sizeof(go)));
+	hearth_put_u8(&w, STEP_GO);
+	hearth_put_u8(&w, 1);
+	hearth_put_u8(&w, mode);
+	hearth_put_u32(&w, 512 << 10);
+	hearth_put_u64(&w, HEARTH_POOL_START_BYTES);
+	CHECK(!hearth_control_send(&c->control, HEARTH_FRAME_RAILS, go, w.len));
 	CHECK(!*hear_step(c, STEP_SET, &r));
 }
 

@@ -17,6 +17,15 @@
 /* So long must less have been enough. */
 #define SHRINK_NS (10000 * MS)
 
+/* Messages of each way over a far path, and what they are worth their while from. */
+#define MESSAGES_PER_WAY 4
+#define LEAST_MESSAGE (64u << 10)
+
+/* Depth: what a change brings is seen after a trip; less must have been enough for so long. */
+#define DEPTH_TRIPS 2
+#define DEPTH_NS (50 * MS)
+#define DEPTH_SHRINK_NS (2000 * MS)
+
 /* After a change, streams need time to find their rate. */
 #define SETTLE_TRIPS 10
 #define SETTLE_NS (200 * MS)
@@ -112,6 +121,61 @@ bool hearth_adapt_pool(struct hearth_adapt_pool *p, const struct hearth_sample *
 	p->is_capped = 2 * p->product > cap;
 	p->bytes = wanted_bytes(p, cap);
 	return p->bytes != before;
+}
+
+uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_ways, uint32_t most)
+{
+	uint64_t wanted = 2 * product / ((uint64_t)MESSAGES_PER_WAY * (nr_ways ? nr_ways : 1));
+	uint32_t len = most;
+
+	if (!product || rtt_ns < HEARTH_ADAPT_FAR_NS)
+		return most;
+	while (len / 2 >= greater(wanted, LEAST_MESSAGE))
+		len /= 2;
+	return len;
+}
+
+void hearth_adapt_registered(uint64_t product, uint32_t nr_ways, uint32_t per_way, uint64_t most,
+			     uint32_t *message, uint64_t *memory)
+{
+	uint64_t at_once = (uint64_t)nr_ways * per_way;
+
+	while (*memory < 2 * product && 2 * *memory <= most)
+		*memory *= 2;
+	while (at_once * *message < lesser(2 * product, *memory) &&
+	       2 * *message <= HEARTH_BLOCK_MAX_PAYLOAD)
+		*message *= 2;
+}
+
+void hearth_adapt_depth_init(struct hearth_adapt_depth *d, uint32_t first, uint32_t least,
+			     uint32_t most)
+{
+	memset(d, 0, sizeof(*d));
+	d->most = most;
+	d->least = least < most ? least : most;
+	d->depth = first < most ? first : most;
+}
+
+bool hearth_adapt_depth(struct hearth_adapt_depth *d, uint64_t now_ns, uint64_t nr_done,
+			uint64_t trip_ns)
+{
+	uint64_t time = now_ns - d->since_ns, wanted;
+	uint32_t before = d->depth;
+
+	if (d->since_ns && time < greater(DEPTH_NS, DEPTH_TRIPS * trip_ns))
+		return false;
+	wanted = d->since_ns ? 2 * (nr_done - d->nr_before) * trip_ns / time + d->least : d->depth;
+	d->since_ns = now_ns;
+	d->nr_before = nr_done;
+	if (wanted > d->depth / 2 || !d->large_ns)
+		d->large_ns = now_ns;
+	if (wanted > d->depth)
+		d->depth = (uint32_t)lesser(wanted, d->most);
+	else if (now_ns - d->large_ns > DEPTH_SHRINK_NS)
+		d->depth = (uint32_t)greater(d->depth / 2, d->least);
+	if (d->depth < before)
+		d->large_ns = now_ns;
+	return d->depth != before;
 }
 
 void hearth_adapt_streams_init(struct hearth_adapt_streams *a, uint32_t nr, uint32_t most)

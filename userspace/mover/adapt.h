@@ -14,6 +14,13 @@
  * so found is held. When the rate changes by itself, it is looked for anew, and what
  * seemed too few while the path was new is tried once more. Attempts that brought
  * nothing become rarer.
+ *
+ * Messages: near, the largest are cheapest. Far, they are so short that each way over
+ * the path (a stream, a queue pair) has several under way.
+ *
+ * Depth, the messages that are under way at once over RDMA: twice what the rate makes
+ * of the time that one takes when it is alone, and some. What more there is would only
+ * stand in the path's queue, where all that comes later has to wait behind it.
  */
 #ifndef HEARTH_ADAPT_H
 #define HEARTH_ADAPT_H
@@ -60,6 +67,43 @@ void hearth_adapt_pool_init(struct hearth_adapt_pool *p, uint64_t memory_bytes,
 
 /* True if @p->bytes has changed. */
 bool hearth_adapt_pool(struct hearth_adapt_pool *p, const struct hearth_sample *s);
+
+/**
+ * hearth_adapt_message - how long messages should be
+ * @product: rate times round trip, in bytes; 0: not known yet
+ * @nr_ways: streams or queue pairs that share it
+ * @most: as long as they may be
+ */
+uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_ways, uint32_t most);
+
+/**
+ * hearth_adapt_registered - memory and messages for a path of this length
+ * @product: what the path holds, in bytes
+ * @nr_ways: queue pairs that share it
+ * @per_way: messages that each may have under way
+ * @most: bytes that may be registered
+ * @message: in: as long as messages are at least; out: as long as they have to be
+ * @memory: in: what there is; out: what there should be
+ */
+void hearth_adapt_registered(uint64_t product, uint32_t nr_ways, uint32_t per_way, uint64_t most,
+			     uint32_t *message, uint64_t *memory);
+
+/* The depth, of all ways together; private but for @depth. */
+struct hearth_adapt_depth {
+	uint32_t depth;
+	uint32_t least;
+	uint32_t most;
+	uint64_t since_ns; /* when messages began to be counted, */
+	uint64_t nr_before; /* and how many had come */
+	uint64_t large_ns; /* when so many were last of use */
+};
+
+void hearth_adapt_depth_init(struct hearth_adapt_depth *d, uint32_t first, uint32_t least,
+			     uint32_t most);
+
+/* @nr_done only grows; @trip_ns: of a message that was alone. True if @d->depth has changed. */
+bool hearth_adapt_depth(struct hearth_adapt_depth *d, uint64_t now_ns, uint64_t nr_done,
+			uint64_t trip_ns);
 
 enum hearth_adapt_goal {
 	HEARTH_ADAPT_HOLD,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../common/units.h"
+#include "adapt.h"
 #include "config.h"
 
 #define BLANKS " \t\r\n"
@@ -245,7 +246,7 @@ int hearth_config_load(struct hearth_config *c, const char *path, char *text, si
 	*c = (struct hearth_config){ .port = HEARTH_DEFAULT_PORT,
 				     .max_connections = 32,
 				     .max_per_peer = 16,
-				     .memory_bytes = 64u << 20 };
+				     .memory_bytes = HEARTH_ADAPT_LEAST_CAP };
 	if (!f) {
 		ret = -errno;
 		snprintf(text, size, "%s: cannot be read: %s", path, strerror(-ret));

@@ -17,6 +17,7 @@ int hearth_control_send_path(struct hearth_control *c, const struct hearth_path 
 	hearth_put_u32(&w, path->streams_most);
 	hearth_put_u32(&w, path->streams_lost);
 	hearth_put_u64(&w, path->pool_bytes);
+	hearth_put_u32(&w, path->message_bytes);
 	hearth_put_u64(&w, path->rtt_us);
 	hearth_put_u8(&w, (uint8_t)path->nr_limits);
 	for (uint32_t i = 0; i < path->nr_limits; i++) {
@@ -54,6 +55,7 @@ int hearth_parse_path(const struct hearth_frame *f, struct hearth_path *ret)
 	path.streams_most = hearth_get_u32(&r);
 	path.streams_lost = hearth_get_u32(&r);
 	path.pool_bytes = hearth_get_u64(&r);
+	path.message_bytes = hearth_get_u32(&r);
 	path.rtt_us = hearth_get_u64(&r);
 	path.nr_limits = hearth_get_u8(&r);
 	if (r.is_bad || path.nr_limits > HEARTH_MAX_LIMITS)

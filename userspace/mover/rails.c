@@ -72,12 +72,13 @@ static int send_ask(struct hearth_control *c, const struct hearth_rdma_plan *pla
 }
 
 /* As many as can be had of the addresses offered; 0 if there is one at all. */
-static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
+static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader, uint64_t *ret_most)
 {
 	uint16_t port = hearth_get_u16(reader);
 	uint32_t nr;
 	int ret = -EPROTO;
 
+	*ret_most = hearth_get_u64(reader);
 	hearth_get_copy(reader, r->nonce, sizeof(r->nonce));
 	nr = hearth_get_u8(reader);
 	if (reader->is_bad || !nr || nr > HEARTH_RDMA_MAX_RAILS ||
@@ -95,37 +96,35 @@ static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader)
 	return hearth_rdma_is_live(r) ? 0 : ret;
 }
 
-static int send_go(struct hearth_control *c, uint32_t nr, enum hearth_rdma_mode mode)
+static int send_go(struct hearth_control *c, uint32_t nr, const struct hearth_rdma_shape *shape)
 {
-	uint8_t buf[3] = { STEP_GO, (uint8_t)nr, (uint8_t)mode };
+	uint8_t buf[16];
+	struct hearth_writer w = hearth_writer_of(buf, sizeof(buf));
 
-	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, sizeof(buf));
-}
-
-static uint32_t count_live(const struct hearth_rdma *r)
-{
-	uint32_t nr = 0;
-
-	for (uint32_t i = 0; i < r->nr_queues; i++)
-		nr += r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE;
-	return nr;
+	hearth_put_u8(&w, STEP_GO);
+	hearth_put_u8(&w, (uint8_t)nr);
+	hearth_put_u8(&w, (uint8_t)shape->mode);
+	hearth_put_u32(&w, shape->block_bytes);
+	hearth_put_u64(&w, shape->memory_bytes);
+	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, w.len);
 }
 
 /* Both ends hear the same: that it goes, or that it does not. */
 static int agree(struct hearth_control *c, struct hearth_rdma *r, struct hearth_reader *reader)
 {
-	enum hearth_rdma_mode mode = HEARTH_RDMA_MODE_READ;
+	struct hearth_rdma_shape shape = { .mode = HEARTH_RDMA_MODE_READ };
 	char theirs[HEARTH_RDMA_WHY_BYTES] = "";
-	int ret = connect_rails(r, reader), err;
+	uint64_t most = 0;
+	int ret = connect_rails(r, reader, &most), err;
 
 	if (!ret)
 		ret = hearth_rdma_start(r);
 	if (!ret) {
 		hearth_rdma_ping(r);
-		mode = hearth_rdma_choose(r);
-		ret = hearth_rdma_set_mode(r, mode);
+		hearth_rdma_choose(r, most, &shape);
+		ret = hearth_rdma_set_shape(r, &shape);
 	}
-	err = send_go(c, ret ? 0 : count_live(r), mode);
+	err = send_go(c, ret ? 0 : hearth_rdma_nr_live(r), &shape);
 	if (err)
 		return fail(r->why, err, strerror(-err));
 	/* Who was turned away hears from the far end why. */
@@ -186,6 +185,7 @@ static int send_offer(struct hearth_rails *v, uint16_t port)
 	hearth_put_u8(&w, STEP_OFFER);
 	hearth_put_string(&w, "", 0);
 	hearth_put_u16(&w, port);
+	hearth_put_u64(&w, hearth_rdma_most(r));
 	hearth_put_bytes(&w, r->nonce, sizeof(r->nonce));
 	hearth_put_u8(&w, (uint8_t)r->nr_places);
 	for (uint32_t i = 0; i < r->nr_places; i++)
@@ -250,13 +250,36 @@ static int hear_ask(struct hearth_rails *v, struct hearth_reader *r)
 	return refuse(v, STEP_OFFER, why);
 }
 
+static void get_shape(struct hearth_reader *r, struct hearth_rdma_shape *ret)
+{
+	ret->mode = (enum hearth_rdma_mode)hearth_get_u8(r);
+	ret->block_bytes = hearth_get_u32(r);
+	ret->memory_bytes = hearth_get_u64(r);
+}
+
+/* The client may ask for no more than it was told of, and what is there already. */
+static bool is_within(const struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
+{
+	uint64_t bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+
+	if (shape->memory_bytes > bytes && shape->memory_bytes > hearth_rdma_most(r))
+		return false;
+	if (shape->block_bytes != r->pool.block_bytes &&
+	    (shape->block_bytes < r->pool.block_bytes ||
+	     shape->block_bytes > HEARTH_BLOCK_MAX_PAYLOAD ||
+	     4ull * shape->block_bytes > hearth_rdma_most(r)))
+		return false;
+	return shape->mode == HEARTH_RDMA_MODE_READ || shape->mode == HEARTH_RDMA_MODE_WRITE;
+}
+
 /* 1 if all queue pairs are there, 0 if nothing came of it, or -errno. */
 static int hear_go(struct hearth_rails *v)
 {
 	struct hearth_frame f;
 	struct hearth_reader r;
 	char why[HEARTH_RDMA_WHY_BYTES];
-	uint8_t step, nr, mode;
+	struct hearth_rdma_shape shape;
+	uint8_t step, nr;
 	int ret = hearth_control_recv(v->control, &f);
 
 	if (ret)
@@ -264,10 +287,9 @@ static int hear_go(struct hearth_rails *v)
 	r = hearth_reader_of(f.body, f.len);
 	step = hearth_get_u8(&r);
 	nr = hearth_get_u8(&r);
-	mode = hearth_get_u8(&r);
+	get_shape(&r, &shape);
 	if (f.type != HEARTH_FRAME_RAILS || step != STEP_GO || r.is_bad || hearth_reader_left(&r) ||
-	    nr > HEARTH_RDMA_MAX_QUEUES ||
-	    (mode != HEARTH_RDMA_MODE_READ && mode != HEARTH_RDMA_MODE_WRITE))
+	    nr > HEARTH_RDMA_MAX_QUEUES || (nr && !is_within(v->rdma, &shape)))
 		return -EPROTO;
 	if (!nr) {
 		hearth_rdma_why(v->rdma, why);
@@ -278,7 +300,7 @@ static int hear_go(struct hearth_rails *v)
 	if (ret)
 		fail(v->rdma->why, ret, "rdma_accept: not all queue pairs came in");
 	if (!ret)
-		ret = hearth_rdma_set_mode(v->rdma, (enum hearth_rdma_mode)mode);
+		ret = hearth_rdma_set_shape(v->rdma, &shape);
 	if (!ret)
 		ret = hearth_rdma_streams(v->rdma, v->streams);
 	if (ret)

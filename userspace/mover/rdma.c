@@ -18,7 +18,7 @@
 #define PING_MS 1000
 #define REASON_MS 1000 /* engine.c waits longer before it gives one that says less */
 
-static void wake(struct hearth_rdma *r)
+void hearth_rdma_wake(struct hearth_rdma *r)
 {
 	uint64_t one = 1;
 
@@ -39,7 +39,7 @@ void hearth_rdma_tell(struct hearth_rdma *r, const char *text)
 	snprintf(r->why, sizeof(r->why), "%s", text);
 	if (r->nr_news < HEARTH_RDMA_MAX_NEWS)
 		snprintf(r->news[r->nr_news++], sizeof(r->news[0]), "%s", text);
-	wake(r);
+	hearth_rdma_wake(r);
 }
 
 void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES])
@@ -52,7 +52,7 @@ void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES])
 void hearth_rdma_lose(struct hearth_rdma *r)
 {
 	r->is_lost = true;
-	wake(r);
+	hearth_rdma_wake(r);
 }
 
 /* The job has a lock of its own, under which it may cancel its streams: ours is not held. */
@@ -134,6 +134,8 @@ void hearth_rdma_poll(struct hearth_rdma *r)
 		if (rail->events)
 			take_events(rail);
 	}
+	if (!r->plan.is_sender)
+		hearth_rdma_sink_steer(r);
 	hearth_rdma_advance(r);
 	if (r->plan.is_sender)
 		pthread_cond_broadcast(&r->changed);
@@ -207,7 +209,7 @@ static struct timespec in_ms(uint32_t ms)
 	return ts;
 }
 
-static uint32_t count_live(const struct hearth_rdma *r)
+uint32_t hearth_rdma_nr_live(const struct hearth_rdma *r)
 {
 	uint32_t nr = 0;
 
@@ -222,7 +224,7 @@ int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s)
 	int err = 0;
 
 	pthread_mutex_lock(&r->lock);
-	while (count_live(r) < nr && !err)
+	while (hearth_rdma_nr_live(r) < nr && !err)
 		err = pthread_cond_timedwait(&r->changed, &r->lock, &deadline);
 	/* The far end has given up the others, and nobody is to wait for them. */
 	for (uint32_t i = 0; i < r->nr_queues; i++)
@@ -271,38 +273,6 @@ void hearth_rdma_ping(struct hearth_rdma *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-enum hearth_rdma_mode hearth_rdma_choose(const struct hearth_rdma *r)
-{
-	uint64_t on_the_way = 0, at_once = 0;
-
-	for (uint32_t i = 0; i < r->nr_rails; i++)
-		on_the_way += hearth_verbs_speed(&r->rails[i]) * r->rtt_ns / 1000000000;
-	for (uint32_t i = 0; i < r->nr_queues; i++)
-		if (r->queues[i])
-			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
-	return hearth_rdma_mode_for(r->plan.mode, on_the_way, at_once);
-}
-
-int hearth_rdma_set_mode(struct hearth_rdma *r, enum hearth_rdma_mode mode)
-{
-	bool is_target = mode == HEARTH_RDMA_MODE_WRITE && !r->plan.is_sender;
-	int ret = 0;
-
-	pthread_mutex_lock(&r->lock);
-	r->mode = mode;
-	for (uint32_t i = 0; i < r->nr_rails && !ret && is_target; i++)
-		ret = hearth_verbs_register(r, &r->rails[i]);
-	for (uint32_t i = 0; i < r->nr_queues && !ret; i++)
-		if (r->queues[i])
-			r->queues[i]->depth = mode == HEARTH_RDMA_MODE_WRITE
-						      ? HEARTH_RDMA_MAX_DEPTH / 2
-						      : r->queues[i]->reads;
-	pthread_mutex_unlock(&r->lock);
-	if (!ret)
-		wake(r);
-	return ret;
-}
-
 struct hearth_pool *hearth_rdma_pool(struct hearth_rdma *r)
 {
 	return &r->pool;
@@ -335,6 +305,7 @@ void hearth_rdma_describe(struct hearth_rdma *r, struct hearth_route *ret)
 	ret->transport = "rdma";
 	ret->mode = r->mode == HEARTH_RDMA_MODE_WRITE ? "write" : "read";
 	ret->depth = r->queues[0] ? r->queues[0]->depth : 0;
+	ret->keys = r->rails[0].has_windows ? "windows" : "registrations";
 	ret->rtt_ns = r->rtt_ns;
 	ret->nr_rails = r->nr_rails;
 	ret->nr_queues = r->nr_queues;
@@ -345,21 +316,6 @@ void hearth_rdma_describe(struct hearth_rdma *r, struct hearth_route *ret)
 		ret->rails[i].has_failed = r->rails[i].has_failed;
 	}
 	pthread_mutex_unlock(&r->lock);
-}
-
-static int make_pool(struct hearth_rdma *r)
-{
-	int node = hearth_verbs_node(r->places[0].device);
-	int ret = hearth_pool_init(&r->pool, r->plan.block_bytes, r->plan.memory_bytes, node);
-
-	if (!ret)
-		r->parcels = calloc(r->pool.nr_blocks, sizeof(*r->parcels));
-	r->has_pool = !ret;
-	if (!ret && !r->parcels)
-		ret = -ENOMEM;
-	if (ret)
-		snprintf(r->why, sizeof(r->why), "no memory for the blocks; lower --memory");
-	return ret;
 }
 
 static int make(struct hearth_rdma *r)
@@ -377,7 +333,7 @@ static int make(struct hearth_rdma *r)
 	r->wake_fd = eventfd(0, EFD_CLOEXEC);
 	ret = hearth_verbs_find(r->places, HEARTH_RDMA_MAX_RAILS, &r->nr_places, r->why);
 	if (!ret)
-		ret = make_pool(r);
+		ret = hearth_rdma_make_pool(r);
 	if (ret)
 		return ret;
 	r->cm = rdma_create_event_channel();
@@ -415,7 +371,7 @@ static void stop_threads(struct hearth_rdma *r)
 	r->is_stopping = true;
 	pthread_mutex_unlock(&r->lock);
 	if (r->has_thread) {
-		wake(r);
+		hearth_rdma_wake(r);
 		pthread_join(r->thread, NULL);
 	}
 	if (r->has_spare_thread) {

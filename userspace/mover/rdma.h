@@ -15,6 +15,7 @@
  *   rdma_sink.c   the end that gets them
  *   rdma_land.c   into the pool, or straight into a LUN
  *   rdma.c        the bundle and its thread
+ *   rdma_shape.c  what the path makes of it: mode, messages, memory
  *   rdma_stream.c its streams
  *   rails.c       how two ends agree on it on the control channel
  *
@@ -35,12 +36,6 @@
 
 struct hearth_rdma;
 
-/*
- * What is locked for the blocks of an end: what was given, or what a pool begins with, if that may
- * be locked. It neither grows nor shrinks, since it is registered.
- */
-uint64_t hearth_rdma_memory(uint64_t memory_bytes);
-
 /* Whether this machine has a device at all, of whatever use. */
 bool hearth_rdma_has_device(void);
 
@@ -51,8 +46,8 @@ struct hearth_rdma_plan {
 	uint32_t nr_streams;
 	uint32_t queues_per_rail;
 	enum hearth_rdma_mode mode;
-	uint32_t block_bytes;
-	uint64_t memory_bytes;
+	uint32_t block_bytes; /* at least */
+	uint64_t memory_bytes; /* that may be locked for blocks; 0: as the path has use for it */
 	char *why; /* HEARTH_RDMA_WHY_BYTES for the reason of a failure */
 };
 

@@ -83,8 +83,8 @@ static void fill_param(struct rdma_conn_param *p, const struct ibv_context *verb
 	};
 }
 
-/* Reads under way, or slots, which do not end before their message does. */
-static void set_depth(struct hearth_rdma_queue *q, uint8_t reads)
+/* How many reads may be under way. */
+static void set_reads(struct hearth_rdma_queue *q, uint8_t reads)
 {
 	q->reads = reads ? reads : 1;
 	if (q->reads > HEARTH_RDMA_MAX_DEPTH)
@@ -118,7 +118,7 @@ static int admit(struct hearth_rdma *r, const struct happening *h)
 	tune(h->id);
 	hearth_rdma_put_answer(answer, &proof, &r->ticket, r->nonce);
 	fill_param(&param, h->id->verbs, h->reads, h->served);
-	set_depth(q, param.initiator_depth);
+	set_reads(q, param.initiator_depth);
 	param.private_data = answer;
 	param.private_data_len = sizeof(answer);
 	if (rdma_accept(h->id, &param))
@@ -283,7 +283,7 @@ static int join(struct hearth_rdma *r, struct hearth_rdma_queue *q)
 		ret = hearth_rdma_check_answer(h.data, h.len, &proof, &r->ticket, r->nonce);
 	if (ret)
 		return hearth_verbs_fail(r->why, q->rail->device, "rdma_connect", ret);
-	set_depth(q, least(param.initiator_depth, h.reads));
+	set_reads(q, least(param.initiator_depth, h.reads));
 	hearth_rdma_queue_up(q);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <rdma/rdma_cma.h>
 
+#include "adapt.h"
 #include "rdma.h"
 #include "rdma_wire.h"
 #include "work.h"
@@ -31,8 +32,10 @@
 #define HEARTH_RDMA_DEAD_MS 3800 /* what is not acknowledged by then has no way there */
 #define HEARTH_RDMA_SLOWEST 10000000 /* bytes a second that a rail moves, if it does */
 #define HEARTH_RDMA_MAX_DEPTH 64u /* reads under way, or slots, of one queue pair */
+#define HEARTH_RDMA_FIRST_DEPTH 4u /* to begin with */
+#define HEARTH_RDMA_LEAST_DEPTH 2u
 #define HEARTH_RDMA_MAX_OFFERS 256u /* of one queue pair */
-#define HEARTH_RDMA_SQ (HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH + 1) /* and a probe */
+#define HEARTH_RDMA_SQ (HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH + 2) /* a probe, a window */
 
 /* An address of this end that a device has. */
 struct hearth_rdma_place {
@@ -46,6 +49,8 @@ struct hearth_rdma_rail {
 	uint8_t port;
 	struct ibv_pd *pd;
 	struct ibv_mr *pool_mr;
+	int access; /* of the peer to it, as it is registered */
+	bool has_windows; /* of type 2, which open the pool to one queue pair alone */
 	struct ibv_comp_channel *events;
 	uint64_t bytes; /* of payload */
 	uint32_t nr_live;
@@ -66,6 +71,7 @@ struct hearth_rdma_arrival {
 	uint8_t head[HEARTH_RDMA_INLINE_HEAD];
 	struct hearth_block *block;
 	uint32_t nr_parts; /* still to be read */
+	uint64_t since_ns; /* when it was asked for */
 };
 
 struct hearth_rdma_queue {
@@ -74,11 +80,14 @@ struct hearth_rdma_queue {
 	struct rdma_cm_id *id;
 	struct ibv_cq *cq;
 	struct ibv_mr *mr; /* of @memory */
+	struct ibv_mw *window; /* through which the peer sees the pool; NULL: it is the rail's */
+	uint32_t key; /* that the peer needs for the pool */
 	uint8_t *memory; /* messages: receives, then sends */
 	uint16_t number;
 	enum hearth_rdma_state state;
 	uint32_t reads; /* as both devices allow */
-	uint32_t depth; /* what of it is used */
+	uint32_t most; /* blocks under way, in the mode that was chosen, */
+	uint32_t depth; /* and what of it is used now */
 	uint32_t credits;
 	uint32_t owed;
 	uint32_t nr_idle_sends;
@@ -156,6 +165,9 @@ struct hearth_rdma {
 	struct hearth_block *backlog; /* of queue pairs that failed */
 
 	/* the receiver's */
+	struct hearth_adapt_depth flow;
+	uint64_t nr_arrived;
+	uint64_t trip_ns; /* the least that a block took */
 	struct hearth_block *gift; /* that somebody waited for */
 	bool is_getting;
 	uint32_t nr_held; /* blocks on their way in */
@@ -181,6 +193,9 @@ int hearth_verbs_find(struct hearth_rdma_place *places, uint32_t max, uint32_t *
 int hearth_verbs_add_rail(struct hearth_rdma *r, struct rdma_cm_id *id,
 			  struct hearth_rdma_rail **ret);
 int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail);
+/* What the peer may do with the pool, of enum ibv_access_flags. */
+int hearth_verbs_access(const struct hearth_rdma *r);
+void hearth_verbs_unregister(struct hearth_rdma_rail *rail);
 void hearth_verbs_remove_rail(struct hearth_rdma_rail *rail);
 int hearth_verbs_fail(char *why, const char *device, const char *call, int err);
 int hearth_verbs_node(const char *device);
@@ -199,6 +214,8 @@ void hearth_rdma_queue_send(struct hearth_rdma_queue *q, struct hearth_rdma_msg 
 bool hearth_rdma_queue_post(struct hearth_rdma_queue *q, struct ibv_send_wr *wr, const char *call);
 void hearth_rdma_queue_drain(struct hearth_rdma_queue *q);
 void hearth_rdma_queue_flush(struct hearth_rdma_queue *q);
+/* Lets the peer at the pool, as far as the mode has it. */
+void hearth_rdma_queue_open(struct hearth_rdma_queue *q);
 void hearth_rdma_queue_up(struct hearth_rdma_queue *q);
 /*
  * Writes nothing to a silent peer: its device acknowledges even that, whatever its program does and
@@ -216,6 +233,7 @@ enum {
 	HEARTH_RDMA_WR_READ,
 	HEARTH_RDMA_WR_WRITE,
 	HEARTH_RDMA_WR_PROBE,
+	HEARTH_RDMA_WR_WINDOW,
 };
 
 static inline uint64_t hearth_rdma_wr_id(uint32_t kind, uint32_t index)
@@ -238,6 +256,8 @@ void hearth_rdma_sink_hear(struct hearth_rdma_queue *q, const struct hearth_rdma
 void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index);
 void hearth_rdma_sink_advance(struct hearth_rdma *r);
 void hearth_rdma_sink_fail(struct hearth_rdma_queue *q);
+/* Has as many blocks under way as the path has use for. */
+void hearth_rdma_sink_steer(struct hearth_rdma *r);
 void *hearth_rdma_sink_spare(void *bundle);
 
 /* rdma_land.c: the same */
@@ -263,14 +283,29 @@ void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES]);
 void hearth_rdma_advance(struct hearth_rdma *r);
 void hearth_rdma_poll(struct hearth_rdma *r);
 bool hearth_rdma_is_live(const struct hearth_rdma *r);
+uint32_t hearth_rdma_nr_live(const struct hearth_rdma *r);
 void hearth_rdma_tell(struct hearth_rdma *r, const char *text);
 /* Ends the job: nothing is left that blocks could go over. */
 void hearth_rdma_lose(struct hearth_rdma *r);
-/* Decides how blocks go, once connected: by the path if @mode leaves it open. */
-enum hearth_rdma_mode hearth_rdma_choose(const struct hearth_rdma *r);
 /* Measures the way there and back, once connected. */
 void hearth_rdma_ping(struct hearth_rdma *r);
-/* 0 or -errno: what is registered changes. */
-int hearth_rdma_set_mode(struct hearth_rdma *r, enum hearth_rdma_mode mode);
+void hearth_rdma_wake(struct hearth_rdma *r);
+
+/* rdma_shape.c */
+struct hearth_rdma_shape {
+	enum hearth_rdma_mode mode;
+	uint32_t block_bytes;
+	uint64_t memory_bytes;
+};
+
+/* 0 or -ENOMEM, with the reason. */
+int hearth_rdma_make_pool(struct hearth_rdma *r);
+/* Bytes that this end may register. */
+uint64_t hearth_rdma_most(const struct hearth_rdma *r);
+/* Decides how blocks go, once connected: by the path where the plan leaves it open. */
+void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
+			struct hearth_rdma_shape *ret);
+/* Before any block does. 0 or -errno: what is registered may change. */
+int hearth_rdma_set_shape(struct hearth_rdma *r, const struct hearth_rdma_shape *shape);
 
 #endif

@@ -113,9 +113,39 @@ int hearth_rdma_queue_add(struct hearth_rdma *r, struct hearth_rdma_rail *rail,
 	return 0;
 }
 
-/* The device lets go of memory before it is freed. */
+/* Without a window it is the whole rail's key. */
+void hearth_rdma_queue_open(struct hearth_rdma_queue *q)
+{
+	struct hearth_rdma_rail *rail = q->rail;
+	int access = hearth_verbs_access(q->bundle);
+	struct ibv_send_wr wr = { .wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_WINDOW, 0),
+				  .opcode = IBV_WR_BIND_MW };
+
+	q->key = rail->pool_mr->rkey;
+	if (!rail->has_windows || !access || q->state != HEARTH_RDMA_LIVE)
+		return;
+	q->window = ibv_alloc_mw(rail->pd, IBV_MW_TYPE_2);
+	if (!q->window) {
+		hearth_rdma_queue_fail(q, "ibv_alloc_mw", strerror(errno));
+		return;
+	}
+	q->key = ibv_inc_rkey(q->window->rkey);
+	wr.bind_mw.mw = q->window;
+	wr.bind_mw.rkey = q->key;
+	wr.bind_mw.bind_info =
+		(struct ibv_mw_bind_info){ .mr = rail->pool_mr,
+					   .addr = (uintptr_t)rail->pool_mr->addr,
+					   .length = rail->pool_mr->length,
+					   .mw_access_flags = (unsigned int)access };
+	hearth_rdma_queue_post(q, &wr, "ibv_post_send of a memory window");
+}
+
+/* The device lets go of memory before it is freed: first of the window, which is the queue pair's. */
 static void destroy_qp(struct hearth_rdma_queue *q)
 {
+	if (q->window)
+		ibv_dealloc_mw(q->window);
+	q->window = NULL;
 	if (q->id && q->id->qp)
 		rdma_destroy_qp(q->id);
 	if (q->cq)
@@ -329,6 +359,7 @@ static void complete(struct hearth_rdma_queue *q, const struct ibv_wc *wc)
 		break;
 	case HEARTH_RDMA_WR_WRITE:
 	case HEARTH_RDMA_WR_PROBE:
+	case HEARTH_RDMA_WR_WINDOW:
 		break;
 	default:
 		q->is_fin_out |= kind == HEARTH_RDMA_WR_FIN;

@@ -12,10 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/io.h"
 #include "rdma_impl.h"
-
-/* Slots leave the engine something to work with. */
-#define SLOT_SHARE 2
 
 static void fail_protocol(struct hearth_rdma_queue *q)
 {
@@ -41,10 +39,31 @@ static void drop_block(struct hearth_rdma *r, struct hearth_block *b)
 
 static struct hearth_rdma_arrival *idle_arrival(struct hearth_rdma_queue *q)
 {
-	for (uint32_t i = 0; i < q->depth; i++)
-		if (!q->arrivals[i].block)
-			return &q->arrivals[i];
-	return NULL;
+	uint32_t i = 0;
+
+	if (q->nr_arrivals >= q->depth)
+		return NULL;
+	while (q->arrivals[i].block)
+		i++;
+	return &q->arrivals[i];
+}
+
+/* Asks for this block from here on. */
+static void expect(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a,
+		   struct hearth_block *b)
+{
+	a->block = b;
+	a->since_ns = hearth_now_ns();
+	q->nr_arrivals++;
+}
+
+static void count_arrival(struct hearth_rdma *r, const struct hearth_rdma_arrival *a)
+{
+	uint64_t time = hearth_now_ns() - a->since_ns;
+
+	r->nr_arrived++;
+	if (!r->trip_ns || time < r->trip_ns)
+		r->trip_ns = time;
 }
 
 /* Where a block lands: what follows of it needs no copy. */
@@ -83,6 +102,7 @@ static void arrive(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
 	memcpy(r->parcels[b - hearth_rdma_blocks(r)].tag, a->msg.tag, sizeof(a->msg.tag));
 	b->len = a->msg.len;
 	b->packed = a->msg.head_len; /* until its head has been looked at */
+	count_arrival(r, a);
 	a->block = NULL;
 	q->nr_arrivals--;
 	q->rail->bytes += b->len;
@@ -113,9 +133,8 @@ static bool start_read(struct hearth_rdma_queue *q)
 	if (!b)
 		return false;
 	*a = *offer;
-	a->block = b;
+	expect(q, a, b);
 	a->nr_parts = !is_inline + !!a->msg.len;
-	q->nr_arrivals++;
 	q->first_offer = (q->first_offer + 1) % HEARTH_RDMA_MAX_OFFERS;
 	q->nr_waiting--;
 	if (!a->nr_parts)
@@ -138,11 +157,10 @@ static bool tell_slot(struct hearth_rdma_queue *q)
 
 	if (!b)
 		return false;
-	a->block = b;
-	q->nr_arrivals++;
+	expect(q, a, b);
 	m.id = (uint32_t)(a - q->arrivals);
 	m.addr = (uintptr_t)b->data;
-	m.key = q->rail->pool_mr->rkey;
+	m.key = q->key;
 	m.len = b->data_bytes;
 	m.head_addr = (uintptr_t)b->head;
 	hearth_rdma_queue_send(q, &m);
@@ -179,6 +197,20 @@ void hearth_rdma_sink_advance(struct hearth_rdma *r)
 			send_releases(r->queues[i]);
 }
 
+void hearth_rdma_sink_steer(struct hearth_rdma *r)
+{
+	uint32_t nr_live = hearth_rdma_nr_live(r), share;
+
+	if (!nr_live || !r->nr_arrived ||
+	    !hearth_adapt_depth(&r->flow, hearth_now_ns(), r->nr_arrived, r->trip_ns))
+		return;
+	share = (r->flow.depth + nr_live - 1) / nr_live;
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		if (r->queues[i])
+			r->queues[i]->depth = share < r->queues[i]->most ? share
+									 : r->queues[i]->most;
+}
+
 static void take_head(struct hearth_rdma_arrival *a, const struct hearth_rdma_msg *m)
 {
 	a->msg = *m;
@@ -203,7 +235,8 @@ static void take_offer(struct hearth_rdma_queue *q, const struct hearth_rdma_msg
 
 static void take_filled(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m)
 {
-	struct hearth_rdma_arrival *a = m->key < q->depth ? &q->arrivals[m->key] : NULL;
+	struct hearth_rdma_arrival *a = m->key < HEARTH_RDMA_MAX_DEPTH ? &q->arrivals[m->key]
+								       : NULL;
 
 	if (q->bundle->mode != HEARTH_RDMA_MODE_WRITE || !a || !a->block ||
 	    m->len > a->block->data_bytes) {

@@ -106,7 +106,7 @@ static void send_over(struct hearth_rdma_queue *q, struct hearth_block *b)
 	describe(r, b, &m);
 	m.addr = (uintptr_t)b->data;
 	m.head_addr = (uintptr_t)b->head;
-	m.key = q->rail->pool_mr->rkey;
+	m.key = q->key;
 	if (r->mode == HEARTH_RDMA_MODE_WRITE && !fill_slot(q, b, &m))
 		return;
 	hearth_rdma_queue_send(q, &m);

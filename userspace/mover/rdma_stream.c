@@ -2,6 +2,7 @@
 /* The streams that the engine sees; any of them takes and gives blocks of any queue pair. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/io.h"
 #include "rdma_impl.h"
@@ -81,6 +82,17 @@ static void rdma_free(struct hearth_stream *s)
 		hearth_rdma_free(r);
 }
 
+/* All streams share all queue pairs: what they delivered, the acknowledgements tell. */
+static void rdma_look(struct hearth_stream *s, struct hearth_stream_path *ret)
+{
+	struct hearth_rdma *r = rdma_of(s)->bundle;
+
+	memset(ret, 0, sizeof(*ret));
+	pthread_mutex_lock(&r->lock);
+	ret->min_rtt_ns = r->rtt_ns;
+	pthread_mutex_unlock(&r->lock);
+}
+
 static const struct hearth_stream_ops rdma_ops = {
 	.name = "rdma",
 	.send = rdma_send,
@@ -88,6 +100,7 @@ static const struct hearth_stream_ops rdma_ops = {
 	.finish = rdma_finish,
 	.cancel = rdma_cancel,
 	.free = rdma_free,
+	.look = rdma_look,
 };
 
 static struct hearth_stream *make_stream(struct hearth_rdma *r)

@@ -32,7 +32,7 @@
 #include "seal.h"
 #include "session.h"
 
-#define HEARTH_RDMA_VERSION 1
+#define HEARTH_RDMA_VERSION 2
 #define HEARTH_RDMA_MSG_BYTES 1024
 #define HEARTH_RDMA_MAX_IDS 64
 #define HEARTH_RDMA_INLINE_HEAD 928u /* longer heads are read, or written, like the payload */

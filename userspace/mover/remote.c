@@ -101,9 +101,9 @@ static int dial(void *ctx, uint32_t number, struct hearth_stream **ret)
 	return r->connect_one(r, number, HEARTH_MORE_SECONDS, ret);
 }
 
-static int connect_all(struct remote *r, int (*connect_one)(struct remote *r, uint32_t i,
-							    int timeout_s,
-							    struct hearth_stream **ret))
+typedef int connect_fn(struct remote *r, uint32_t i, int timeout_s, struct hearth_stream **ret);
+
+static int connect_all(struct remote *r, connect_fn *connect_one)
 {
 	int ret = 0;
 
@@ -111,6 +111,53 @@ static int connect_all(struct remote *r, int (*connect_one)(struct remote *r, ui
 		ret = connect_one(r, i, HEARTH_CONNECT_SECONDS, &r->streams[i]);
 	r->connect_one = connect_one;
 	r->supply = (struct hearth_supply){ dial, NULL, r };
+	return ret;
+}
+
+struct connecting {
+	struct remote *remote;
+	uint32_t number;
+	pthread_t thread;
+	bool has_thread;
+	int err;
+};
+
+static void *connect_thread(void *arg)
+{
+	struct connecting *c = arg;
+
+	c->err = connect_direct(c->remote, c->number, HEARTH_CONNECT_SECONDS,
+				&c->remote->streams[c->number]);
+	return NULL;
+}
+
+/*
+ * A port that takes the first one takes all. Each costs some round trips, so the others are made at
+ * the same time: on a long path that shows.
+ */
+static int connect_all_direct(struct remote *r)
+{
+	struct connecting all[HEARTH_MAX_STREAMS];
+	uint32_t nr = r->cmd->nr_streams;
+	int ret = connect_direct(r, 0, HEARTH_CONNECT_SECONDS, &r->streams[0]);
+
+	r->connect_one = connect_direct;
+	r->supply = (struct hearth_supply){ dial, NULL, r };
+	if (ret)
+		return ret;
+	for (uint32_t i = 1; i < nr; i++) {
+		struct connecting *c = &all[i];
+
+		*c = (struct connecting){ .remote = r, .number = i };
+		c->has_thread = !pthread_create(&c->thread, NULL, connect_thread, c);
+		if (!c->has_thread)
+			connect_thread(c);
+	}
+	for (uint32_t i = 1; i < nr; i++) {
+		if (all[i].has_thread)
+			pthread_join(all[i].thread, NULL);
+		ret = ret ? ret : all[i].err;
+	}
 	return ret;
 }
 
@@ -187,7 +234,7 @@ static int agree_on_rdma(struct remote *r, char *why)
 							     : cmd->nr_streams,
 		.mode = cmd->rdma_mode,
 		.block_bytes = cmd->opt.block_bytes,
-		.memory_bytes = hearth_rdma_memory(cmd->opt.memory_bytes),
+		.memory_bytes = cmd->opt.memory_bytes,
 		.why = why,
 	};
 	int ret = hearth_rails_ask(&r->far.control, &plan, &r->rdma);
@@ -265,7 +312,7 @@ static int connect_streams(struct remote *r)
 		snprintf(why, sizeof(why), "is AllowTcpForwarding on? %s", strerror(-ret));
 		break;
 	default:
-		ret = connect_all(r, connect_direct);
+		ret = connect_all_direct(r);
 		snprintf(why, sizeof(why), "%s", strerror(-ret));
 		/* A port that took one connection takes all, or there is something else wrong. */
 		if (ret && !r->streams[0] && r->cmd->data_path == HEARTH_DATA_AUTO)

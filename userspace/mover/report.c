@@ -249,11 +249,12 @@ static json_t *limits_json(const struct hearth_path *path)
 
 static json_t *path_json(const struct hearth_path *path)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "streams", (json_int_t)path->streams,
-			 "streams_most", (json_int_t)path->streams_most, "streams_lost",
-			 (json_int_t)path->streams_lost, "pool_bytes",
-			 (json_int_t)path->pool_bytes, "rtt_us", (json_int_t)path->rtt_us, "limits",
-			 limits_json(path));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "streams",
+			 (json_int_t)path->streams, "streams_most", (json_int_t)path->streams_most,
+			 "streams_lost", (json_int_t)path->streams_lost, "pool_bytes",
+			 (json_int_t)path->pool_bytes, "message_bytes",
+			 (json_int_t)path->message_bytes, "rtt_us", (json_int_t)path->rtt_us,
+			 "limits", limits_json(path));
 }
 
 static void add_rails(json_t *event, const struct hearth_route *route)
@@ -267,6 +268,7 @@ static void add_rails(json_t *event, const struct hearth_route *route)
 						       (int)route->rails[i].has_failed));
 	json_object_set_new(event, "rails", rails);
 	json_object_set_new(event, "rdma_mode", json_string(route->mode));
+	json_object_set_new(event, "rdma_keys", json_string(route->keys));
 	json_object_set_new(event, "rdma_depth", json_integer(route->depth));
 	json_object_set_new(event, "queue_pairs", json_integer(route->nr_queues));
 	json_object_set_new(event, "rtt_us", json_real((double)route->rtt_ns / 1e3));

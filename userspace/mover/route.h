@@ -30,6 +30,7 @@ struct hearth_route {
 	const char *transport; /* "tcp", "rdma"; NULL: nothing left the machine */
 	char why[HEARTH_RDMA_WHY_BYTES]; /* it is not RDMA; may be empty */
 	const char *mode; /* of RDMA */
+	const char *keys; /* what opens memory to the peer */
 	uint32_t depth; /* of reads, or slots, of a queue pair */
 	uint32_t nr_queues;
 	uint64_t rtt_ns;

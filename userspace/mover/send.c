@@ -238,6 +238,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 	}
 	s->job = job;
 	s->wires = wires;
+	s->message_bytes = job->opt.block_bytes; /* over RDMA there may be room for more */
 	s->memory_fd = open_memory(job);
 	s->nr_volumes = 1;
 	hearth_dirs_init(&s->dirs);

@@ -66,6 +66,7 @@ struct hearth_sender {
 	struct hearth_numa numa;
 	struct hearth_engine engine;
 	struct hearth_steer steer;
+	atomic_uint_least32_t message_bytes; /* as much goes into a block */
 	atomic_uint_least64_t sending_ns; /* that threads spent handing blocks to streams */
 	struct hearth_dirs dirs;
 	struct hearth_table table;

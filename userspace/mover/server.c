@@ -136,7 +136,7 @@ static enum hearth_exit take_streams(struct hearth_control *c, struct hearth_hel
 		.is_sender = h->direction == HEARTH_SERVER_SENDS,
 		.nr_streams = h->nr_streams,
 		.block_bytes = h->opt.block_bytes,
-		.memory_bytes = hearth_rdma_memory(h->opt.memory_bytes),
+		.memory_bytes = h->opt.memory_bytes,
 	};
 	ways->rails = (struct hearth_rails){ .control = c,
 					     .plan = &ways->plan,

@@ -355,18 +355,31 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 		hearth_work_push_front(src->work, range);
 }
 
+/*
+ * What still goes into the block, 0 if that is not worth while: the path may have more use for
+ * shorter ones (adapt.h).
+ */
+static uint32_t room(const struct hearth_source *src, const struct hearth_block *b)
+{
+	uint32_t most = src->sender->message_bytes;
+
+	most = most < b->data_bytes ? most : b->data_bytes;
+	return b->len + HEARTH_BLOCK_MIN_PAYLOAD <= most ? most - b->len : 0;
+}
+
 bool hearth_source_fill(struct hearth_source *src, struct hearth_block *b, bool may_wait,
 			uint32_t *ret_tries)
 {
 	struct hearth_flight *flight = &src->sender->flight;
 	struct hearth_work_range range = { 0 };
+	uint32_t most;
 
 	*ret_tries = 0;
 	/* What may come back as data goes alone, lest more than a block comes back. */
 	while (!hearth_block_is_full(b) && !*ret_tries && !range.is_sum &&
-	       !(b->nr_segs && src->sender->is_pipe_over) &&
-	       hearth_work_pop(src->work, b->nr_segs ? b->volume : HEARTH_WORK_NEW_BLOCK,
-			       b->data_bytes - b->len, may_wait && !b->nr_segs, &range)) {
+	       !(b->nr_segs && src->sender->is_pipe_over) && (most = room(src, b)) &&
+	       hearth_work_pop(src->work, b->nr_segs ? b->volume : HEARTH_WORK_NEW_BLOCK, most,
+			       may_wait && !b->nr_segs, &range)) {
 		bool is_new = !b->nr_segs;
 
 		b->volume = range.volume;

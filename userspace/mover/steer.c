@@ -60,11 +60,26 @@ static void set_window(struct hearth_steer *st)
 	hearth_sender_share_out(st->sender);
 }
 
-static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample)
+/* Until something is known of the path, and in a measurement, it is the length that was asked for. */
+static void follow_message(struct hearth_steer *st, const struct hearth_sample *sample)
 {
 	struct hearth_sender *s = st->sender;
 
-	if (!hearth_adapt_pool(&st->pool, sample))
+	if (!s->job->opt.bench && st->pool.product)
+		s->message_bytes = hearth_adapt_message(st->pool.product, sample->min_rtt_ns,
+							st->streams.wanted,
+							s->pool->block_bytes);
+	s->job->path.message_bytes = s->message_bytes;
+}
+
+static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample)
+{
+	struct hearth_sender *s = st->sender;
+	bool has_changed = hearth_adapt_pool(&st->pool, sample);
+
+	follow_message(st, sample);
+	/* What is registered with a card stays. */
+	if (!has_changed || s->wires->pool)
 		return;
 	/* Without memory for it, it stays as it is. */
 	if (hearth_pool_resize(s->pool, st->pool.bytes))
@@ -139,6 +154,8 @@ static void tick(struct hearth_steer *st)
 	st->tick_ns = sample.now_ns;
 	pthread_mutex_unlock(&st->lock);
 	follow_pool(st, &sample);
+	if (st->sender->wires->pool)
+		return;
 	/* Of a path inside ssh nothing is known, and each stream is a process. */
 	follow_streams(st, &sample, path.min_rtt_ns);
 }
@@ -166,6 +183,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Both ends in one process have none. */
+static bool knows_path(const struct hearth_sender *s)
+{
+	return !s->wires->pool || s->wires->streams[0]->ops->look;
+}
+
 int hearth_steer_start(struct hearth_steer *st, struct hearth_sender *s)
 {
 	uint32_t first = hearth_steer_first(s);
@@ -186,12 +209,14 @@ int hearth_steer_start(struct hearth_steer *st, struct hearth_sender *s)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&st->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	if (s->wires->pool)
+	if (!knows_path(s))
 		return 0;
-	s->job->path.pool_bytes = st->pool.bytes;
-	s->job->path.streams = first;
-	s->job->path.streams_most = first;
-	set_window(st);
+	if (!s->wires->pool) {
+		s->job->path.pool_bytes = st->pool.bytes;
+		s->job->path.streams = first;
+		s->job->path.streams_most = first;
+		set_window(st);
+	}
 	st->is_running = !pthread_create(&st->thread, NULL, run, st);
 	return st->is_running ? 0 : -EAGAIN;
 }
@@ -271,7 +296,7 @@ void hearth_steer_report(struct hearth_steer *st, struct hearth_path *ret)
 	double busy, time;
 	uint64_t rate;
 
-	if (s->wires->pool)
+	if (!knows_path(s))
 		return;
 	measure(st, &sample, &p);
 	ret->rtt_us = sample.min_rtt_ns / 1000;

@@ -13,9 +13,6 @@
 
 #include "rdma_impl.h"
 
-/* With less it is better to say so. */
-#define MIN_POOL_BYTES (2u << 20)
-
 #define SYS_DEVICES "/sys/class/infiniband"
 
 /* The first one that the kernel has; false: none. */
@@ -40,21 +37,6 @@ bool hearth_rdma_has_device(void)
 	char name[HEARTH_RDMA_DEVICE_BYTES];
 
 	return first_device(name, sizeof(name));
-}
-
-uint64_t hearth_rdma_memory(uint64_t memory_bytes)
-{
-	struct rlimit limit;
-	uint64_t room;
-
-	if (memory_bytes)
-		return memory_bytes;
-	if (!geteuid() || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
-		return HEARTH_POOL_START_BYTES;
-	/* Heads of blocks and messages need some of it. */
-	room = limit.rlim_cur / 2;
-	return room < MIN_POOL_BYTES || room > HEARTH_POOL_START_BYTES ? HEARTH_POOL_START_BYTES
-								       : room;
 }
 
 static void describe_memlock(char *text, size_t size)
@@ -260,29 +242,51 @@ uint64_t hearth_verbs_speed(const struct hearth_rdma_rail *rail)
 	return mbit_s * lanes * 1000000 / 8;
 }
 
+void hearth_verbs_unregister(struct hearth_rdma_rail *rail)
+{
+	if (rail->pool_mr)
+		ibv_dereg_mr(rail->pool_mr);
+	rail->pool_mr = NULL;
+}
+
+int hearth_verbs_access(const struct hearth_rdma *r)
+{
+	if (r->plan.is_sender)
+		return r->mode == HEARTH_RDMA_MODE_WRITE ? 0 : IBV_ACCESS_REMOTE_READ;
+	return r->mode == HEARTH_RDMA_MODE_WRITE ? IBV_ACCESS_REMOTE_WRITE : 0;
+}
+
 /*
- * What the peer may do with the blocks is what this session's mode needs. Its key dies with the
- * session, since pool and registration do.
+ * What the peer may do with the blocks is what this session's mode needs. Where the device has
+ * windows each queue pair opens one, and what is registered opens nothing. Either way keys die with
+ * the session, since pool and registration do.
  */
 int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 {
-	bool is_target = r->mode == HEARTH_RDMA_MODE_WRITE && !r->plan.is_sender;
-	int access = IBV_ACCESS_LOCAL_WRITE;
+	int access = rail->has_windows ? IBV_ACCESS_MW_BIND : hearth_verbs_access(r);
 
-	if (r->plan.is_sender)
-		access |= IBV_ACCESS_REMOTE_READ;
-	if (is_target)
-		access |= IBV_ACCESS_REMOTE_WRITE;
-	if (rail->pool_mr)
-		ibv_dereg_mr(rail->pool_mr);
+	rail->access = access;
+	hearth_verbs_unregister(rail);
 	rail->pool_mr = ibv_reg_mr(rail->pd, r->pool.chunks[0].memory,
-				   r->pool.chunks[0].memory_bytes, access);
+				   r->pool.chunks[0].memory_bytes,
+				   IBV_ACCESS_LOCAL_WRITE | access);
 	return rail->pool_mr ? 0 : hearth_verbs_fail(r->why, rail->device, "ibv_reg_mr", -errno);
+}
+
+static bool has_windows(struct ibv_context *verbs)
+{
+	struct ibv_device_attr attr;
+
+	return !ibv_query_device(verbs, &attr) &&
+	       attr.device_cap_flags &
+		       (IBV_DEVICE_MEM_WINDOW_TYPE_2A | IBV_DEVICE_MEM_WINDOW_TYPE_2B);
 }
 
 static int make_rail(struct hearth_rdma *r, struct hearth_rdma_rail *rail, struct rdma_cm_id *id)
 {
-	*rail = (struct hearth_rdma_rail){ .verbs = id->verbs, .port = id->port_num };
+	*rail = (struct hearth_rdma_rail){ .verbs = id->verbs,
+					   .port = id->port_num,
+					   .has_windows = has_windows(id->verbs) };
 	snprintf(rail->device, sizeof(rail->device), "%s", ibv_get_device_name(id->verbs->device));
 	rail->pd = ibv_alloc_pd(rail->verbs);
 	if (!rail->pd)
@@ -321,13 +325,11 @@ int hearth_verbs_add_rail(struct hearth_rdma *r, struct rdma_cm_id *id,
 
 void hearth_verbs_remove_rail(struct hearth_rdma_rail *rail)
 {
-	if (rail->pool_mr)
-		ibv_dereg_mr(rail->pool_mr);
+	hearth_verbs_unregister(rail);
 	if (rail->events)
 		ibv_destroy_comp_channel(rail->events);
 	if (rail->pd)
 		ibv_dealloc_pd(rail->pd);
-	rail->pool_mr = NULL;
 	rail->events = NULL;
 	rail->pd = NULL;
 }

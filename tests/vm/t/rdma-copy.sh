@@ -18,6 +18,7 @@ expect 0 hcp --json file x:"$PWD/auto"
 cmp file auto
 equal transport "$(summary 's["transport"]')" rdma
 equal 'mode of a short path' "$(summary 's["rdma_mode"]')" read
+equal 'keys to memory' "$(summary 's["rdma_keys"]')" windows
 equal rail "$(summary 's["rails"][0]["device"]')" rail0
 equal 'bytes over the rail' "$(summary 's["rails"][0]["bytes"]')" 12000001
 [ "$(summary 's["rdma_depth"]')" -ge 1 ] || fail 'no depth'

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How a session uses its path: who moves the data, in pieces of what length, out of how much memory. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "numa.h"
+#include "rdma_impl.h"
+
+/* With less it is better to say so. */
+#define MIN_POOL_BYTES (2u << 20)
+
+/* Messages of a queue pair whose credits need not be waited for. */
+#define SLOTS (HEARTH_RDMA_MAX_DEPTH / 2)
+
+/* What this process may lock for blocks. Heads of blocks and messages need some of the limit. */
+static uint64_t lockable(void)
+{
+	struct rlimit limit;
+
+	if (!geteuid() || getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur / 2;
+}
+
+/* Who may lock next to nothing is to hear it. */
+static uint64_t first_bytes(uint64_t most)
+{
+	uint64_t room = lockable();
+
+	if (most && most <= HEARTH_POOL_START_BYTES)
+		return most;
+	return room < MIN_POOL_BYTES || room > HEARTH_POOL_START_BYTES ? HEARTH_POOL_START_BYTES
+								       : room;
+}
+
+static uint64_t path_bytes(const struct hearth_rdma *r)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < r->nr_rails; i++)
+		sum += hearth_verbs_speed(&r->rails[i]) * r->rtt_ns / 1000000000;
+	return sum;
+}
+
+uint64_t hearth_rdma_most(const struct hearth_rdma *r)
+{
+	int node = hearth_verbs_node(r->places[0].device);
+	uint64_t most = hearth_adapt_cap(r->plan.memory_bytes, hearth_numa_memory("", node),
+					 UINT64_MAX / 4);
+
+	return most < lockable() ? most : lockable();
+}
+
+static int make_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t memory_bytes)
+{
+	int node = hearth_verbs_node(r->places[0].device);
+	int ret = hearth_pool_init(&r->pool, block_bytes, memory_bytes, node);
+
+	if (ret)
+		return ret;
+	r->has_pool = true;
+	r->parcels = calloc(r->pool.nr_blocks, sizeof(*r->parcels));
+	return r->parcels ? 0 : -ENOMEM;
+}
+
+static void drop_pool(struct hearth_rdma *r)
+{
+	for (uint32_t i = 0; i < r->nr_rails; i++)
+		hearth_verbs_unregister(&r->rails[i]);
+	if (r->has_pool)
+		hearth_pool_exit(&r->pool);
+	r->has_pool = false;
+	free(r->parcels);
+	r->parcels = NULL;
+}
+
+int hearth_rdma_make_pool(struct hearth_rdma *r)
+{
+	int ret = make_pool(r, r->plan.block_bytes, first_bytes(r->plan.memory_bytes));
+
+	if (ret)
+		snprintf(r->why, sizeof(r->why), "no memory for the blocks; lower --memory");
+	return ret;
+}
+
+static int register_all(struct hearth_rdma *r)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < r->nr_rails && !ret; i++)
+		ret = hearth_verbs_register(r, &r->rails[i]);
+	return ret;
+}
+
+/* Another pool, registered; what there was, if there is no memory for that. */
+static int replace_pool(struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
+{
+	uint64_t before = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	int ret;
+
+	drop_pool(r);
+	ret = make_pool(r, shape->block_bytes, shape->memory_bytes);
+	if (!ret)
+		ret = register_all(r);
+	if (!ret)
+		return 0;
+	drop_pool(r);
+	ret = make_pool(r, shape->block_bytes, before);
+	return ret ? ret : register_all(r);
+}
+
+void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
+			struct hearth_rdma_shape *ret)
+{
+	uint64_t on_the_way = path_bytes(r), at_once = 0, most = hearth_rdma_most(r);
+	uint32_t nr = hearth_rdma_nr_live(r);
+
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		if (r->queues[i])
+			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
+	ret->mode = hearth_rdma_mode_for(r->plan.mode, on_the_way, at_once);
+	ret->block_bytes = r->plan.block_bytes;
+	ret->memory_bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	if (nr && ret->mode == HEARTH_RDMA_MODE_WRITE)
+		hearth_adapt_registered(on_the_way, nr, SLOTS, most < peers_most ? most : peers_most,
+					&ret->block_bytes, &ret->memory_bytes);
+}
+
+/* As many as a device takes, and of slots as many as credits tell of without a pause. */
+static void set_depths(struct hearth_rdma *r)
+{
+	uint32_t nr = 0, most = 0;
+
+	for (uint32_t i = 0; i < r->nr_queues; i++) {
+		struct hearth_rdma_queue *q = r->queues[i];
+
+		if (!q)
+			continue;
+		q->most = r->mode == HEARTH_RDMA_MODE_WRITE ? SLOTS : q->reads;
+		q->depth = q->most < HEARTH_RDMA_FIRST_DEPTH ? q->most : HEARTH_RDMA_FIRST_DEPTH;
+		most += q->most;
+		nr++;
+	}
+	hearth_adapt_depth_init(&r->flow, nr * HEARTH_RDMA_FIRST_DEPTH,
+				nr * HEARTH_RDMA_LEAST_DEPTH, most);
+}
+
+static int take_shape(struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
+{
+	uint64_t bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	int ret = 0;
+
+	r->mode = shape->mode;
+	if (shape->block_bytes != r->pool.block_bytes || shape->memory_bytes != bytes)
+		ret = replace_pool(r, shape);
+	else
+		for (uint32_t i = 0; i < r->nr_rails && !ret; i++)
+			if (!r->rails[i].has_windows &&
+			    r->rails[i].access != hearth_verbs_access(r))
+				ret = hearth_verbs_register(r, &r->rails[i]);
+	r->plan.block_bytes = shape->block_bytes;
+	return ret;
+}
+
+int hearth_rdma_set_shape(struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
+{
+	int ret;
+
+	pthread_mutex_lock(&r->lock);
+	ret = take_shape(r, shape);
+	set_depths(r);
+	for (uint32_t i = 0; i < r->nr_queues && !ret; i++)
+		if (r->queues[i])
+			hearth_rdma_queue_open(r->queues[i]);
+	pthread_mutex_unlock(&r->lock);
+	if (!ret)
+		hearth_rdma_wake(r);
+	return ret;
+}
