@@ -44,12 +44,14 @@ struct hearth_dev *hearth_file_enter(struct file *file, int *ret_key)
 		return NULL;
 	}
 	*ret_key = key;
+	__release(&file_srcu);	/* the caller's from here on */
 	return hfile->chardev->hdev;
 }
 
 /* Ends what hearth_file_enter() began. */
 void hearth_file_leave(int key)
 {
+	__acquire(&file_srcu);	/* hearth_file_enter() did */
 	srcu_read_unlock(&file_srcu, key);
 }
 

@@ -97,7 +97,7 @@ static int begin_commit(const struct hearth_piece *piece, struct scatterlist *sg
 		if (!busy)
 			return -ENXIO;
 		if (!hearth_window_wait(piece->hfile, hearth_piece_first(piece),
-				     hearth_piece_last(piece)))
+					hearth_piece_last(piece)))
 			return -EINTR;
 	}
 }
@@ -122,8 +122,8 @@ static void end_commit(const struct hearth_piece *piece, struct scatterlist *sg,
 		else
 			hearth_window_put_page(piece->hdev->cache, pages[n]);
 		if (n == HEARTH_WINDOW_BATCH || (n && i == nr - 1)) {
-			hearth_window_give_up(piece->hdev, piece->hfile, pages, n, first,
-				first + i);
+			hearth_window_give_up(piece->hdev, piece->hfile, pages,
+					      n, first, first + i);
 			n = 0;
 		}
 	}

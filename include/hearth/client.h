@@ -43,7 +43,8 @@ struct hearth_session;
  * struct hearth_attach_options - how to attach; all zeros will do
  * @flags: HEARTH_ATTACH_*
  * @max_windows: the most to have at a time; 0: 64, or what the target allows
- * @window_bytes: of a window, rounded down to a power of two; 0: 4 MiB. The target may make it smaller
+ * @window_bytes: of a window, rounded down to a power of two; 0: 4 MiB. The target may make it
+ *	smaller
  * @timeout_s: silence of the target after which it counts as lost; 0: 60
  * @rsh: the command for [user@]host:lun:/NAME; NULL: "ssh"
  * @hearthd_path: the program there; NULL: "hearthd"
@@ -135,9 +136,9 @@ HEARTH_API void hearth_detach(struct hearth_session *s);
  * @len: how many
  * @offset: of the first
  *
- * Return: how many were read, fewer than @len only at the LUN's end; or -EIO (the device cannot read
- * them), -ENODEV (the LUN is gone, or was revoked), -ECONNRESET, -ETIMEDOUT (the target is gone;
- * attach anew), -EINVAL.
+ * Return: how many were read, fewer than @len only at the LUN's end; or -EIO (the device cannot
+ * read them), -ENODEV (the LUN is gone, or was revoked), -ECONNRESET, -ETIMEDOUT (the target is
+ * gone; attach anew), -EINVAL.
  */
 HEARTH_API ssize_t hearth_read(struct hearth_session *s, void *buf, size_t len, uint64_t offset);
 
@@ -154,7 +155,8 @@ HEARTH_API ssize_t hearth_read(struct hearth_session *s, void *buf, size_t len, 
  * -ENOSPC (behind the LUN's end, or its thin device is full). After an error all, a part or
  * nothing was written.
  */
-HEARTH_API ssize_t hearth_write(struct hearth_session *s, const void *buf, size_t len, uint64_t offset);
+HEARTH_API ssize_t hearth_write(struct hearth_session *s, const void *buf, size_t len,
+				uint64_t offset);
 
 /**
  * hearth_flush() - make durable what was written

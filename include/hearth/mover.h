@@ -122,7 +122,7 @@ enum hearth_bench {
 	HEARTH_BENCH_ALL = 7,
 };
 
-/* Whether an end is a LUN (its path: "lun:/NAME..."), and what the cache keeps of what is stored. */
+/* Whether an end is a LUN (its path: "lun:/NAME..."), and what the cache keeps of what it gets. */
 enum hearth_lun_flag {
 	HEARTH_LUN_IS_SOURCE = 1,
 	HEARTH_LUN_IS_DESTINATION = 2,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * LUNs on a machine without the module: preloaded, files in $HEARTH_NODES are the nodes of /dev/hearth.
+ * LUNs on a machine without the module: preloaded, files in $HEARTH_NODES are the nodes of
+ * /dev/hearth.
  *
- * What a node does and a file does not is here: it has a size that no write changes, takes only whole blocks
- * ($HEARTH_BLOCK), and knows HEARTH_IOC_*. Each call that changes something is noted in $HEARTH_NODES/log. With
- * $HEARTH_PUNCH=no punching is beyond the device. The real thing is tested in guests.
+ * What a node does and a file does not is here: it has a size that no write changes, takes only
+ * whole blocks ($HEARTH_BLOCK), and knows HEARTH_IOC_*. Each call that changes something is noted
+ * in $HEARTH_NODES/log. With $HEARTH_PUNCH=no punching is beyond the device. The real thing is
+ * tested in guests.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +25,7 @@
 #define NODES "/dev/hearth/"
 
 typedef int (*open_call)(const char *path, int flags, ...);
+typedef int (*ioctl_call)(int fd, unsigned long what, ...);
 typedef ssize_t (*pwrite_call)(int fd, const void *buf, size_t len, off64_t offset);
 typedef ssize_t (*pwritev_call)(int fd, const struct iovec *iov, int nr, off64_t offset);
 
@@ -185,14 +188,15 @@ static int act(int fd, unsigned long what, struct hearth_range *range)
 	range->done = range->len;
 	if (what != HEARTH_IOC_PUNCH && what != HEARTH_IOC_ZERO)
 		return 0;
-	return fallocate(fd, what == HEARTH_IOC_PUNCH ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE,
+	return fallocate(fd,
+			 what == HEARTH_IOC_PUNCH ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+						  : FALLOC_FL_ZERO_RANGE,
 			 (off_t)range->offset, (off_t)range->len);
 }
 
 int ioctl(int fd, unsigned long what, ...)
 {
-	int (*real)(int, unsigned long, ...) = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT,
-										       "ioctl");
+	ioctl_call real = (ioctl_call)dlsym(RTLD_NEXT, "ioctl");
 	va_list args;
 	void *arg;
 

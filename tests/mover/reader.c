@@ -5,8 +5,9 @@
  *     reader [-w] [-f] [-t] [-r] [-e RSH] [-d HEARTHD] [-k KEYS] [-T SECONDS] [-x WHAT] PLACE DO...
  *
  * DO: read OFFSET LEN (to standard output), write OFFSET LEN (from standard input), flush, size,
- * wait (for a line of standard input), transport. The first thing that fails ends it: its errno's name and
- * hearth_error() go to standard error, and the exit status is 1. -x gives an option that cannot be.
+ * wait (for a line of standard input), transport. The first thing that fails ends it: its errno's
+ * name and hearth_error() go to standard error, and the exit status is 1. -x gives an option that
+ * cannot be.
  */
 #include <err.h>
 #include <errno.h>
@@ -79,12 +80,12 @@ static int act(struct hearth_session *s, char **word)
 		fflush(stdout);
 		if (!fgets(line, sizeof(line), stdin))
 			errx(2, "nobody said anything");
-	} else if (word[1] && word[2]) {
+	} else if (!word[1] || !word[2]) {
+		errx(2, "%s: not known", word[0]);
+	} else {
 		move(s, !strcmp(word[0], "write"), strtoull(word[1], NULL, 0),
 		     strtoull(word[2], NULL, 0));
 		return 3;
-	} else {
-		errx(2, "%s: not known", word[0]);
 	}
 	return 1;
 }

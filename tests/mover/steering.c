@@ -147,7 +147,8 @@ static void messages_are_as_long_as_the_path_has_use_for(void **state)
 		uint64_t product;
 		uint32_t nr_ways;
 		uint32_t kib;
-	} cases[] = { { 625000, 1, 512 }, { 625000, 4, 128 }, { 1250000, 4, 256 }, { 125000, 4, 64 }, { 1000, 1, 64 }, { 12500000, 4, 512 } };
+	} cases[] = { { 625000, 1, 512 }, { 625000, 4, 128 }, { 1250000, 4, 256 },
+		      { 125000, 4, 64 }, { 1000, 1, 64 }, { 12500000, 4, 512 } };
 	uint32_t most = 512 << 10, last = 0;
 
 	(void)state;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Unit tests of berths: what is prepared is registered, and unmapped and deregistered before it is committed or
- * abandoned, whatever comes, fails or ends in between. A file stands in for the LUN; ioctl() is this one's.
+ * Unit tests of berths: what is prepared is registered, and unmapped and deregistered before it is
+ * committed or abandoned, whatever comes, fails or ends in between. A file stands in for the LUN;
+ * ioctl() is this one's.
  */
 #include <errno.h>
 #include <hearth.h>
@@ -59,6 +60,7 @@ static bool is_prepared(const struct hearth_range *range)
 int ioctl(int fd, unsigned long what, ...)
 {
 	struct hearth_range *range;
+	uint64_t end;
 	va_list args;
 
 	(void)fd;
@@ -73,13 +75,15 @@ int ioctl(int fd, unsigned long what, ...)
 		errno = commit_error;
 	if (errno)
 		return -1;
-	for (uint64_t page = range->offset / 4096; page < (range->offset + range->len) / 4096; page++) {
+	end = (range->offset + range->len) / 4096;
+	for (uint64_t page = range->offset / 4096; page < end; page++) {
 		if (what == HEARTH_IOC_PREPARE) {
 			assert_int_equal(range->flags, HEARTH_PREPARE_OVERWRITE);
 			pages[page] = 'p';
 		} else {
 			assert_int_equal(pages[page], 'p');
-			assert_int_equal(what == HEARTH_IOC_COMMIT || what == HEARTH_IOC_ABANDON, 1);
+			assert_int_equal(what == HEARTH_IOC_COMMIT || what == HEARTH_IOC_ABANDON,
+					 1);
 			pages[page] = what == HEARTH_IOC_COMMIT ? 'c' : '.';
 		}
 	}
@@ -119,7 +123,9 @@ static int set_up(void **state)
 	struct rig *r = calloc(1, sizeof(*r));
 
 	memset(pages, '-', sizeof(pages));
-	prepare_error = commit_error = nr_regions = 0;
+	prepare_error = 0;
+	commit_error = 0;
+	nr_regions = 0;
 	no_device = &nr_regions;
 	is_slow = false;
 	sem_init(&has_begun, 0, 0);
@@ -152,7 +158,9 @@ static struct hearth_berth *take(struct rig *r, uint64_t offset)
 
 static void is_all(uint64_t offset, char what)
 {
-	for (uint64_t page = (START + offset) / 4096; page < (START + offset + BLOCK) / 4096; page++)
+	uint64_t end = (START + offset + BLOCK) / 4096;
+
+	for (uint64_t page = (START + offset) / 4096; page < end; page++)
 		assert_int_equal(pages[page], what);
 }
 
@@ -315,8 +323,8 @@ static void read_what_is_revoked(struct rig *r)
 }
 
 /*
- * An administrator takes the LUN away while a block is there; other memory is as it always was. In a process whose
- * first berth that is, since cmocka has a handler of its own, too.
+ * An administrator takes the LUN away while a block is there; other memory is as it always was. In
+ * a process whose first berth that is, since cmocka has a handler of its own, too.
  */
 static void what_is_revoked_reads_as_zeroes(void **state)
 {

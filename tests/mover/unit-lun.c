@@ -17,6 +17,8 @@
 
 #define TARGET "sys/kernel/config/target"
 #define TPG TARGET "/iscsi/iqn.x:y/tpgt_1"
+#define ACL TPG "/acls/iqn.host"
+#define LOOPBACK TARGET "/loopback/naa.1/tpgt_1"
 
 static void names_of_luns_are_taken_apart(void **state)
 {
@@ -145,27 +147,23 @@ static void who_has_the_disk_is_found(void **state)
 	run(": > %s/dynamic_sessions", TPG);
 
 	/* one with an ACL: logged out; logged in with another LUN; with ours; to read */
-	run("mkdir -p %s/acls/iqn.host/lun_3", TPG);
-	run("echo 'No active iSCSI Session for Initiator Endpoint: iqn.host' > %s/acls/iqn.host/info",
-	    TPG);
-	run("ln -s ../../../../../../../target/iscsi/iqn.x:y/tpgt_1/lun/lun_0 %s/acls/iqn.host/lun_3/l",
-	    TPG);
-	run("echo 0 > %s/acls/iqn.host/lun_3/write_protect", TPG);
+	run("mkdir -p %s/lun_3", ACL);
+	run("echo 'No active iSCSI Session for Initiator Endpoint: iqn.host' > %s/info", ACL);
+	run("ln -s ../../../../../../../target/iscsi/iqn.x:y/tpgt_1/lun/lun_0 %s/lun_3/l", ACL);
+	run("echo 0 > %s/lun_3/write_protect", ACL);
 	expect_user(0, "");
-	run("echo 'InitiatorName: iqn.host' > %s/acls/iqn.host/info", TPG);
+	run("echo 'InitiatorName: iqn.host' > %s/info", ACL);
 	expect_user(0, "");
-	run("ln -sfn ../../../../../../../target/iscsi/iqn.x:y/tpgt_1/lun/lun_7 %s/acls/iqn.host/lun_3/l",
-	    TPG);
+	run("ln -sfn ../../../../../../../target/iscsi/iqn.x:y/tpgt_1/lun/lun_7 %s/lun_3/l", ACL);
 	expect_user(1, "initiator iqn.host");
-	run("echo 1 > %s/acls/iqn.host/lun_3/write_protect", TPG);
+	run("echo 1 > %s/lun_3/write_protect", ACL);
 	expect_user(0, "");
 
 	/* a nexus; a fabric that says nothing */
-	run("mkdir -p %s/loopback/naa.1/tpgt_1/lun/lun_0", TARGET);
-	run("ln -s ../../../../../../target/core/hearth_0/vol0 %s/loopback/naa.1/tpgt_1/lun/lun_0/c",
-	    TARGET);
+	run("mkdir -p %s/lun/lun_0", LOOPBACK);
+	run("ln -s ../../../../../../target/core/hearth_0/vol0 %s/lun/lun_0/c", LOOPBACK);
 	expect_user(1, "whoever is logged in at /loopback/naa.1/tpgt_1");
-	run("echo naa.2 > %s/loopback/naa.1/tpgt_1/nexus", TARGET);
+	run("echo naa.2 > %s/nexus", LOOPBACK);
 	expect_user(1, "nexus naa.2");
 }
 

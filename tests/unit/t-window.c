@@ -121,7 +121,7 @@ static void a_seen_page_is_shown_from_then_on(void **state)
 			assert_ptr_equal(frame_at(2)->page, page);
 			assert_int_equal(page_private(page),
 					 HEARTH_SHOWN | HEARTH_STORED);
-			/* whoever writes writes into it */
+			/* whoever writes, writes into it */
 			do_write(&rig, 2 * F + 3, 2);
 			assert_ptr_equal(frame_at(2)->page, page);
 			rig_do(&rig, HEARTH_OP_FLUSH, 0, 16 * E);

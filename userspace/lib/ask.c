@@ -16,26 +16,31 @@ static int lose(struct hearth_session *s, int err)
 
 static int explain_loss(struct hearth_session *s, int err)
 {
-	if (err == -EPROTO)
-		return lose(s, hearth_lib_fail(s, err,
-					       "what the target said was not understood; install the same version at both ends"));
+	if (err == -EPROTO) {
+		hearth_lib_fail(s, err,
+				"what the target said was not understood; install the same version at both ends");
+		return lose(s, err);
+	}
 	if (err == -ENODATA || err == -EPIPE)
 		err = -ECONNRESET;
-	return lose(s, hearth_lib_fail(s, err, "the connection to the target is gone: %s; attach anew",
+	return lose(s, hearth_lib_fail(s, err,
+				       "the connection to the target is gone: %s; attach anew",
 				       strerror(-err)));
 }
 
 static int hear_fail(struct hearth_session *s, const struct hearth_frame *f)
 {
 	enum hearth_exit code;
+	int err = -ECONNRESET;
 	char text[512];
 
 	if (hearth_parse_fail(f, &code, text, sizeof(text)))
 		return explain_loss(s, -EPROTO);
-	return lose(s, hearth_lib_fail(s,
-				       code == HEARTH_EXIT_PLACE ? -EACCES : code == HEARTH_EXIT_PROTOCOL ? -EPROTO
-													  : -ECONNRESET,
-				       "%s", text));
+	if (code == HEARTH_EXIT_PLACE)
+		err = -EACCES;
+	else if (code == HEARTH_EXIT_PROTOCOL)
+		err = -EPROTO;
+	return lose(s, hearth_lib_fail(s, err, "%s", text));
 }
 
 /* 1 if it came unasked, and is dealt with. */

@@ -13,9 +13,10 @@ static int enrol(struct hearth_session *s, struct hearth_buffer *b)
 	if (!f->pd)
 		return 0;
 	b->mr = ibv_reg_mr(f->pd, b->memory, b->len, IBV_ACCESS_LOCAL_WRITE);
-	return b->mr ? 0
-		     : hearth_verbs_fail(s->why, ibv_get_device_name(f->verbs->device), "ibv_reg_mr",
-					 -errno);
+	if (!b->mr)
+		return hearth_verbs_fail(s->why, ibv_get_device_name(f->verbs->device),
+					 "ibv_reg_mr", -errno);
+	return 0;
 }
 
 static void withdraw(struct hearth_buffer *b)
@@ -39,8 +40,9 @@ int hearth_register(struct hearth_session *s, void *buf, size_t len)
 	int ret;
 
 	if (!buf || !len || (uintptr_t)buf + len < (uintptr_t)buf)
-		return hearth_lib_fail(s, -EINVAL, "a buffer of %zu bytes at %p cannot be registered",
-				       len, buf);
+		return hearth_lib_fail(s, -EINVAL,
+				       "a buffer of %zu bytes at %p cannot be registered", len,
+				       buf);
 	if (overlaps(s, buf, len))
 		return hearth_lib_fail(s, -EEXIST,
 				       "the buffer of %zu bytes at %p overlaps one that is registered",

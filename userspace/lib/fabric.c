@@ -157,8 +157,9 @@ static int make_queue(struct hearth_session *s)
 			 .max_recv_sge = 1 },
 	};
 
-	return rdma_create_qp(f->id, f->pd, &attr) ? fail(s, device_of(f->id), "rdma_create_qp", -errno)
-						   : 0;
+	if (rdma_create_qp(f->id, f->pd, &attr))
+		return fail(s, device_of(f->id), "rdma_create_qp", -errno);
+	return 0;
 }
 
 /* Both ends prove to each other that they have the session's key. */
@@ -177,7 +178,9 @@ static int join(struct hearth_session *s)
 	int ret = hearth_random_bytes(proof.client_nonce, sizeof(proof.client_nonce));
 
 	ibv_query_device(f->verbs, &limits);
-	param.initiator_depth = limits.max_qp_init_rd_atom < (int)HEARTH_LIB_DEPTH ? (uint8_t)limits.max_qp_init_rd_atom : HEARTH_LIB_DEPTH;
+	param.initiator_depth = HEARTH_LIB_DEPTH;
+	if (limits.max_qp_init_rd_atom < (int)HEARTH_LIB_DEPTH)
+		param.initiator_depth = (uint8_t)limits.max_qp_init_rd_atom;
 	hearth_rdma_put_request(request, &proof, &s->ticket, f->port.nonce);
 	if (!ret && rdma_connect(f->id, &param))
 		ret = -errno;

@@ -119,7 +119,7 @@ void hearth_fabric_close(struct hearth_session *s);
 int hearth_fabric_mend(struct hearth_session *s);
 int hearth_fabric_post(struct hearth_session *s, uint32_t slot, const struct hearth_window *w,
 		       bool writes);
-/* Waits for one to complete: its number, and whether it went well; or -errno: the far end is gone. */
+/* Waits for one to complete: its number, and whether it went well; -errno: the far end is gone. */
 int hearth_fabric_await(struct hearth_session *s, uint32_t *ret_slot, bool *ret_is_good);
 
 /* buffer.c */

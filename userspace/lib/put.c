@@ -84,7 +84,8 @@ static int64_t judge_head(struct hearth_session *s, const uint8_t head[HEAD_BYTE
 		return hearth_lib_fail(s, -ENODATA, "there is no block at %llu",
 				       (unsigned long long)offset);
 	if (len > size)
-		return hearth_lib_fail(s, -EMSGSIZE, "the block at %llu has %llu bytes, the buffer %zu",
+		return hearth_lib_fail(s, -EMSGSIZE,
+				       "the block at %llu has %llu bytes, the buffer %zu",
 				       (unsigned long long)offset, (unsigned long long)len, size);
 	return (int64_t)len;
 }

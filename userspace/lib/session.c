@@ -50,7 +50,8 @@ const char *hearth_strerror(int err)
 	case -ETIMEDOUT:
 		return "the target is gone; attach anew";
 	default:
-		return err < 0 && err > -4096 ? hearth_lun_strerror(err) : "no error of libhearth's";
+		return err < 0 && err > -4096 ? hearth_lun_strerror(err)
+					      : "no error of libhearth's";
 	}
 }
 
@@ -93,15 +94,16 @@ static int check_options(struct hearth_session *s, const struct hearth_attach_op
 	if (o->flags & ~all || o->reserved)
 		return hearth_lib_fail(s, -EINVAL, "flags 0x%x: 0x%x are known", o->flags, all);
 	if (o->flags & HEARTH_ATTACH_RDMA && o->flags & HEARTH_ATTACH_TCP)
-		return hearth_lib_fail(s, -EINVAL, "HEARTH_ATTACH_RDMA and HEARTH_ATTACH_TCP: give one");
+		return hearth_lib_fail(s, -EINVAL,
+				       "HEARTH_ATTACH_RDMA and HEARTH_ATTACH_TCP: give one");
 	if (o->window_bytes && (o->window_bytes < HEARTH_WINDOW_MIN_BYTES ||
 				o->window_bytes > HEARTH_WINDOW_MAX_BYTES))
 		return hearth_lib_fail(s, -EINVAL, "window_bytes %llu: give %u to %u",
 				       (unsigned long long)o->window_bytes, HEARTH_WINDOW_MIN_BYTES,
 				       HEARTH_WINDOW_MAX_BYTES);
 	if (o->max_windows > HEARTH_WINDOW_MAX)
-		return hearth_lib_fail(s, -EINVAL, "max_windows %u: give at most %u", o->max_windows,
-				       HEARTH_WINDOW_MAX);
+		return hearth_lib_fail(s, -EINVAL, "max_windows %u: give at most %u",
+				       o->max_windows, HEARTH_WINDOW_MAX);
 	if (o->timeout_s > MAX_TIMEOUT_S)
 		return hearth_lib_fail(s, -EINVAL, "timeout_s %u: give at most %u", o->timeout_s,
 				       MAX_TIMEOUT_S);

@@ -323,8 +323,8 @@ ssize_t hearth_write(struct hearth_session *s, const void *buf, size_t len, uint
 				       "%zu bytes at %llu are not whole blocks of %u bytes", len,
 				       (unsigned long long)offset, s->lun.block_bytes);
 	if (offset > s->lun.size_bytes || len > s->lun.size_bytes - offset)
-		return hearth_lib_fail(s, -ENOSPC, "%zu bytes at %llu end behind the LUN's %llu", len,
-				       (unsigned long long)offset,
+		return hearth_lib_fail(s, -ENOSPC, "%zu bytes at %llu end behind the LUN's %llu",
+				       len, (unsigned long long)offset,
 				       (unsigned long long)s->lun.size_bytes);
 	ret = hearth_lib_transfer(s, (uint8_t *)buf, len, offset, true);
 	return ret ? ret : (ssize_t)len;

@@ -116,7 +116,8 @@ int hearth_lib_lease(struct hearth_session *s, uint64_t offset, bool writes)
 		return ret;
 	if (!told.status && !is_as_asked(s, ask.offset, &told)) {
 		s->lost = -EPROTO;
-		return hearth_lib_fail(s, -EPROTO, "the target gave another window than was asked for");
+		return hearth_lib_fail(s, -EPROTO,
+				       "the target gave another window than was asked for");
 	}
 	if (!told.status)
 		return add(s, &told, writes);

@@ -180,7 +180,8 @@ static int start_module(struct parser *p, char *name)
 		return refuse(p, "a module's name stands between [ and ]", name);
 	name[len - 1] = '\0';
 	name++;
-	if (!*name || strchr(name, '/') || !strcmp(name, "lun:") || hearth_config_find(c, name, strlen(name)))
+	if (!*name || strchr(name, '/') || !strcmp(name, "lun:") ||
+	    hearth_config_find(c, name, strlen(name)))
 		return refuse(p, "a module's name has no slash and is there once", name);
 	if (c->nr_modules == HEARTH_MAX_MODULES)
 		return refuse(p, "there are too many modules", name);

@@ -36,8 +36,8 @@
  *   PATH      sender -> receiver how the path was used, before BYE: path.c
  *   RAILS     client -> server   see rails.h
  *   RAILED    server -> client
- *   VOLUME    receiver -> sender a directory's number, and which of the receiver's devices it lies on,
- *                                 if that is not its parent's
+ *   VOLUME    receiver -> sender a directory's number, and which of the receiver's devices it lies
+ *                                 on, if that is not its parent's
  *   ASK       client -> server   see window_wire.h
  *   TOLD      server -> client
  */

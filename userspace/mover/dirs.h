@@ -33,7 +33,7 @@ struct hearth_dir {
 	bool is_followed; /* sender: its name may be a symlink */
 	bool is_setgid; /* receiver: what is made in it inherits its group */
 	bool has_volume; /* sender: the receiver said where it lies; else where its parent does */
-	uint8_t volume; /* which of the receiver's devices it lies on; at the sender if it has one */
+	uint8_t volume; /* which of the receiver's devices it lies on; sender: if it has one */
 	uint32_t mode;
 	uint32_t uid;
 	uint32_t gid;

@@ -89,8 +89,8 @@ void hearth_engine_fail_stream(struct hearth_job *job, int err);
 bool hearth_engine_can_lose(const struct hearth_engine *e, int err);
 
 /*
- * When a peer gives up, its reason arrives on the control channel while its streams just break: lets
- * it come first. True if it has.
+ * When a peer gives up, its reason arrives on the control channel while its streams just break:
+ * lets it come first. True if it has.
  */
 bool hearth_engine_await_reason(struct hearth_job *job, long ms);
 

@@ -269,7 +269,7 @@ static int leave_out(struct hearth_scan *scan, struct hearth_entry *e, const cha
 	return hearth_scan_add(scan, e, name, "");
 }
 
-/* Into a LUN goes what is on a block device, not the device; and nothing is left out without a word. */
+/* Into a LUN goes what is on a block device, not the device; nothing is left out without a word. */
 static int add_for_lun(struct hearth_scan *scan, struct hearth_entry *e, const struct stat *st,
 		       int dir_fd, const char *name)
 {

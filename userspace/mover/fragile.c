@@ -53,7 +53,8 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
 
 static void set_up(void)
 {
-	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction action = { .sa_sigaction = on_sigbus,
+				    .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGBUS, &action, &before);

@@ -18,7 +18,10 @@ struct hearth_fragile {
 	size_t len;
 };
 
-/* @memory, @len bytes in whole pages, is listed until the other call, which comes before munmap(). Any thread. */
+/*
+ * @memory, @len bytes in whole pages, is listed until the other call, which comes before munmap().
+ * Any thread.
+ */
 void hearth_fragile_add(struct hearth_fragile *f, void *memory, size_t len);
 void hearth_fragile_remove(struct hearth_fragile *f);
 

@@ -185,8 +185,7 @@ static int claim(struct hearth_lun *lun, unsigned int how, const struct words *w
 		return refuse(w, -EBUSY, "%s may write to it; log out there, or give --force", who);
 	if (ret < 0)
 		return refuse(w, ret,
-			      "it cannot be seen whether an initiator may write to it "
-			      "(/sys/kernel/config/target: %s); give --force if none does",
+			      "it cannot be seen whether an initiator may write to it (/sys/kernel/config/target: %s); give --force if none does",
 			      strerror(-ret));
 	return 0;
 }

@@ -185,7 +185,10 @@ static struct hearth_berth *build_locked(struct hearth_berths *bs, uint64_t offs
 
 	if (!b)
 		return NULL;
-	*b = (struct hearth_berth){ .home = bs, .offset = offset, .len = len, .device = bs->device };
+	*b = (struct hearth_berth){ .home = bs,
+				    .offset = offset,
+				    .len = len,
+				    .device = bs->device };
 	add_locked(bs, b);
 	pthread_mutex_unlock(&bs->lock);
 	is_made = equip(b);
@@ -257,8 +260,9 @@ static struct hearth_berth *take_ready_locked(struct hearth_berths *bs, uint64_t
 		drop_locked(bs, b);
 	}
 	/* What was expected did not come: there it would only be in the way. */
-	if (bs->nr_ready == HEARTH_BERTHS_AHEAD)
-		drop_locked(bs, find_ready_locked(bs, 0, UINT64_MAX));
+	b = bs->nr_ready == HEARTH_BERTHS_AHEAD ? find_ready_locked(bs, 0, UINT64_MAX) : NULL;
+	if (b)
+		drop_locked(bs, b);
 	return NULL;
 }
 

@@ -41,7 +41,7 @@ struct hearth_registrar {
 	void (*remove)(void *region);
 };
 
-/* Berths within the first @size bytes of the LUN's part, for blocks of up to @block_bytes; or NULL. */
+/* Berths within the LUN's part's first @size bytes, for blocks of up to @block_bytes; or NULL. */
 struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size,
 					uint32_t block_bytes);
 

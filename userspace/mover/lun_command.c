@@ -43,8 +43,8 @@ static bool check_options(const struct hearth_command *cmd)
 		return hearth_complain("--files-from, --exclude, --include: a LUN has no files");
 	if (opt->lun & HEARTH_LUN_IS_DESTINATION &&
 	    (opt->chmod || opt->link_dest || opt->uid != UINT32_MAX || opt->gid != UINT32_MAX))
-		return hearth_complain("--chmod, --chown, --link-dest: a LUN is no file; not with "
-				       "one as destination");
+		return hearth_complain("--chmod, --chown, --link-dest: a LUN is no file; "
+				       "not with one as destination");
 	if (opt->lun & HEARTH_LUN_IS_DESTINATION && opt->block_bytes % HEARTH_DIRECT_ALIGN)
 		return hearth_complain("--block-size: with a LUN, give a multiple of 4K");
 	return true;
@@ -56,11 +56,12 @@ static bool take_end(struct hearth_command *cmd, const char *path, uint8_t end,
 {
 	if (!hearth_lun_is_meant(path))
 		return true;
-	if (hearth_lun_parse(path, ret))
-		return hearth_complain(
-			"%s: give lun:/NAME, lun:/NAME@OFFSET or lun:/NAME@OFFSET+LEN", path);
-	cmd->opt.lun |= end;
-	return true;
+	if (!hearth_lun_parse(path, ret)) {
+		cmd->opt.lun |= end;
+		return true;
+	}
+	return hearth_complain("%s: give lun:/NAME, lun:/NAME@OFFSET or lun:/NAME@OFFSET+LEN",
+			       path);
 }
 
 /* Both ends are LUNs: as much is written as is read. */
@@ -102,7 +103,8 @@ bool hearth_command_check_luns(struct hearth_command *cmd)
 	if (!take_end(cmd, cmd->destination.path, HEARTH_LUN_IS_DESTINATION, &to))
 		return false;
 	if (keeps && !(cmd->opt.lun & HEARTH_LUN_IS_DESTINATION))
-		return hearth_complain("--keep-warm, --no-cache: only where the destination is a LUN");
+		return hearth_complain("%s: only where the destination is a LUN",
+				       "--keep-warm, --no-cache");
 	if (cmd->opt.lun & HEARTH_LUN_KEEP_WARM && cmd->opt.lun & HEARTH_LUN_NO_CACHE)
 		return hearth_complain("--keep-warm and --no-cache are opposites");
 	if (!cmd->opt.lun)

@@ -343,8 +343,9 @@ static bool check(struct hearth_command *cmd)
 				       "it does not go with --backup or --link-dest");
 	if (cmd->opt.link_dest && !(flags & HEARTH_TIMES))
 		return hearth_complain("--link-dest needs -t: files are found by their times");
-	if (!hearth_command_check_luns(cmd) || !check_pipe(cmd) || !check_daemon(cmd) || !check_certs(cmd) ||
-	    !check_third(cmd) || !check_congestion(cmd) || !check_transport(cmd))
+	if (!hearth_command_check_luns(cmd) || !check_pipe(cmd) || !check_daemon(cmd) ||
+	    !check_certs(cmd) || !check_third(cmd) || !check_congestion(cmd) ||
+	    !check_transport(cmd))
 		return false;
 	if (cmd->shows_names || cmd->shows_items)
 		cmd->opt.flags |= HEARTH_ITEMIZE;

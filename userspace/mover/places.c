@@ -51,8 +51,8 @@ static bool parse_location(const char *text, struct hearth_location *ret)
 				       "write ./%s for a file of that name",
 				       text, text);
 	if (!strncmp(colon, ":lun:", 5) && !hearth_lun_is_meant(colon + 1))
-		return hearth_complain("%s: a LUN is HOST:lun:/NAME; write ./lun: for a file of "
-				       "that name",
+		return hearth_complain("%s: a LUN is HOST:lun:/NAME; "
+				       "write ./lun: for a file of that name",
 				       text);
 	return found(ret, strndup(text, (size_t)(colon - text)), strdup(colon[1] ? colon + 1 : "."),
 		     true);

@@ -140,7 +140,7 @@ void hearth_rdma_queue_open(struct hearth_rdma_queue *q)
 	hearth_rdma_queue_post(q, &wr, "ibv_post_send of a memory window");
 }
 
-/* The device lets go of memory before it is freed: first of the window, which is the queue pair's. */
+/* The device lets go of memory before it is freed: first of the window, the queue pair's. */
 static void destroy_qp(struct hearth_rdma_queue *q)
 {
 	if (q->window)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How a session uses its path: who moves the data, in pieces of what length, out of how much memory. */
+/* How a session uses its path: who moves the data, in what pieces, out of how much memory. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +118,8 @@ void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 	uint64_t on_the_way = path_bytes(r), at_once = 0, most = hearth_rdma_most(r);
 	uint32_t nr = hearth_rdma_nr_live(r);
 
+	if (peers_most < most)
+		most = peers_most;
 	for (uint32_t i = 0; i < r->nr_queues; i++)
 		if (r->queues[i])
 			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
@@ -125,8 +127,8 @@ void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 	ret->block_bytes = r->plan.block_bytes;
 	ret->memory_bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
 	if (nr && ret->mode == HEARTH_RDMA_MODE_WRITE)
-		hearth_adapt_registered(on_the_way, nr, SLOTS, most < peers_most ? most : peers_most,
-					&ret->block_bytes, &ret->memory_bytes);
+		hearth_adapt_registered(on_the_way, nr, SLOTS, most, &ret->block_bytes,
+					&ret->memory_bytes);
 }
 
 /* As many as a device takes, and of slots as many as credits tell of without a pause. */

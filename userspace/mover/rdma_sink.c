@@ -137,10 +137,10 @@ static bool start_read(struct hearth_rdma_queue *q)
 	a->nr_parts = !is_inline + !!a->msg.len;
 	q->first_offer = (q->first_offer + 1) % HEARTH_RDMA_MAX_OFFERS;
 	q->nr_waiting--;
-	if (!a->nr_parts)
+	if (!a->nr_parts) {
 		arrive(q, a);
-	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
-					q->rail->pool_mr->lkey)) {
+	} else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
+					  q->rail->pool_mr->lkey)) {
 		key = hearth_rdma_land(q, a, b);
 		return !a->msg.len || read_part(q, a, b->data, a->msg.len, a->msg.addr, key);
 	}

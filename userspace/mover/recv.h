@@ -81,7 +81,7 @@ struct hearth_receiver {
 	struct hearth_engine engine;
 	struct hearth_dirs dirs;
 	struct hearth_table table;
-	struct hearth_queue received[HEARTH_MAX_DEVICES]; /* split: from network to storage, by volume */
+	struct hearth_queue received[HEARTH_MAX_DEVICES]; /* split: network to storage, by volume */
 	atomic_uint nr_queues; /* of these in use */
 	struct hearth_pulse pulse;
 

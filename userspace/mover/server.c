@@ -280,7 +280,7 @@ static enum hearth_exit serve_client(struct hearth_control *c, struct hearth_hel
 
 static enum hearth_exit serve(struct hearth_control *c, const struct hearth_admission *a)
 {
-	struct hearth_hello h;
+	struct hearth_hello h = { 0 };
 	struct hearth_frame f;
 	enum hearth_exit code;
 	char text[128];

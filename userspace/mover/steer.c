@@ -60,7 +60,7 @@ static void set_window(struct hearth_steer *st)
 	hearth_sender_share_out(st->sender);
 }
 
-/* Until something is known of the path, and in a measurement, it is the length that was asked for. */
+/* Until something is known of the path, and in a measurement, it is the length asked for. */
 static void follow_message(struct hearth_steer *st, const struct hearth_sample *sample)
 {
 	struct hearth_sender *s = st->sender;

@@ -243,13 +243,16 @@ static int open_lun(struct hearth_window_session *s, const struct hearth_window_
 {
 	struct hearth_lun_terms terms = { .name = ask->text,
 					  .lease_bytes = DEFAULT_LEASE_BYTES };
+	size_t key_len = sizeof(terms.key);
 	int ret = 0;
 
 	if (ask->flags & HEARTH_WINDOW_WRITES)
 		terms.how |= HEARTH_LUN_WRITE;
 	if (ask->flags & HEARTH_WINDOW_ANYWAY)
 		terms.how |= HEARTH_LUN_ANYWAY;
-	memcpy(terms.key, ask->data, ask->data_len < sizeof(terms.key) ? ask->data_len : sizeof(terms.key));
+	if (ask->data_len < key_len)
+		key_len = ask->data_len;
+	memcpy(terms.key, ask->data, key_len);
 	if (a)
 		ret = a->admit_lun(a->ctx, &terms, text, size);
 	if (!ret)
@@ -286,11 +289,12 @@ static enum hearth_exit run(struct hearth_window_session *s, uint64_t wanted_byt
 		ret = attend(s);
 	if (s->is_over)
 		return HEARTH_EXIT_LOST;
-	return ret == -ENODATA ? HEARTH_EXIT_OK
-			       : refuse(s->control,
-					ret == -EPROTO ? HEARTH_EXIT_PROTOCOL : HEARTH_EXIT_LOST,
-					ret == -EPROTO ? "the far end did not understand what was asked"
-						       : strerror(-ret));
+	if (ret == -ENODATA)
+		return HEARTH_EXIT_OK;
+	if (ret == -EPROTO)
+		return refuse(s->control, HEARTH_EXIT_PROTOCOL,
+			      "the far end did not understand what was asked");
+	return refuse(s->control, HEARTH_EXIT_LOST, strerror(-ret));
 }
 
 enum hearth_exit hearth_window_serve(struct hearth_control *c, const struct hearth_frame *first,

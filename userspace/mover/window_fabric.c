@@ -129,7 +129,9 @@ static int accept_queue(struct hearth_window_session *s, struct rdma_cm_id *id,
 		return fail(f, device, "rdma_create_qp");
 	ibv_query_device(id->verbs, &limits);
 	/* What this end serves is what that end may have under way. */
-	param.responder_resources = asked->responder_resources < limits.max_qp_rd_atom ? asked->responder_resources : (uint8_t)limits.max_qp_rd_atom;
+	param.responder_resources = asked->responder_resources;
+	if (param.responder_resources > limits.max_qp_rd_atom)
+		param.responder_resources = (uint8_t)limits.max_qp_rd_atom;
 	hearth_rdma_put_answer(answer, proof, &s->ticket, f->port.nonce);
 	if (!rdma_accept(id, &param))
 		return 0;

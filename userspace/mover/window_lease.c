@@ -79,6 +79,10 @@ static int refuse(struct hearth_window_msg *reply, int err, const char *format, 
 	return err;
 }
 
+static const char is_read_only[] =
+	"this kernel registers only what can be written to, and it is read-only";
+static const char is_unstable[] = "its device wants what is being written to stay as it is";
+
 /* The kernel says "bad address" for all that a fault could not bring. */
 static int explain(struct hearth_window_session *s, const struct hearth_window *w, int err,
 		   struct hearth_window_msg *reply)
@@ -89,8 +93,7 @@ static int explain(struct hearth_window_session *s, const struct hearth_window *
 		reply->flags |= HEARTH_WINDOW_NEVER;
 		return refuse(reply, err,
 			      "%s: no window of it can be registered: %s; what is read goes over the control channel",
-			      name,
-			      err == -EFAULT ? "this kernel registers only what can be written to, and it is read-only" : "its device wants what is being written to stay as it is");
+			      name, err == -EFAULT ? is_read_only : is_unstable);
 	}
 	if (err == -EFAULT)
 		return refuse(reply, err,
@@ -144,8 +147,8 @@ static void hear_touched(struct hearth_window_session *s, const struct hearth_wi
 }
 
 /*
- * What is missing for another @len bytes. What was unmapped counts until the kernel has looked, which
- * it does by itself, soon.
+ * What is missing for another @len bytes. What was unmapped counts until the kernel has looked,
+ * which it does by itself, soon.
  */
 static uint64_t await_sweep(struct hearth_window_session *s, uint64_t len)
 {

@@ -15,8 +15,8 @@
 
 /*
  * The kernel's registration asks for write access whatever its flags (before Linux 6.2), so a
- * mapping for readers has to be one that could be written to: the client's device is kept from it by
- * the access flags of the region.
+ * mapping for readers has to be one that could be written to: the client's device is kept from it
+ * by the access flags of the region.
  */
 static void open_for_mapping(struct hearth_window_lun *l)
 {

@@ -93,8 +93,8 @@ struct hearth_flight_slot {
 };
 
 /*
- * A block is taken before it is filled, added when it is, sent when its turn comes, and removed when the receiver has
- * answered for it. What is sent and not answered for is bounded by @window.
+ * A block is taken before it is filled, added when it is, sent when its turn comes, and removed
+ * when the receiver has answered for it. What is sent and not answered for is bounded by @window.
  */
 struct hearth_flight {
 	pthread_mutex_t lock;

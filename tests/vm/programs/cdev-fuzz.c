@@ -4,10 +4,10 @@
  *
  *     cdev-fuzz NODE FIRST BYTES STEPS SEED
  *
- * Threads open and close files, map, unmap, store, fork, and make ioctls, good ones and nonsense, in the
- * range from byte FIRST on; whatever lies outside must not change, which is for the caller to look at.
- * Ends with an error if a call says what uapi/hearth.h does not name, or gives more than was
- * asked for. SIGBUS is what may happen to a mapping.
+ * Threads open and close files, map, unmap, store, fork, and make ioctls, good ones and nonsense,
+ * in the range from byte FIRST on; whatever lies outside must not change, which is for the caller
+ * to look at. Ends with an error if a call says what uapi/hearth.h does not name, or gives more
+ * than was asked for. SIGBUS is what may happen to a mapping.
  */
 #include <err.h>
 #include <errno.h>
@@ -220,7 +220,8 @@ static void act(struct thread *t)
 	if (wrong >= 5)
 		wrong = 0;
 	if (wrong > 0 && wrong < 5 && request != HEARTH_IOC_INFO)
-		errx(1, "ioctl %#lx took nonsense of kind %llu", request, (unsigned long long)wrong);
+		errx(1, "ioctl %#lx took nonsense of kind %llu", request,
+		     (unsigned long long)wrong);
 	t->nr_good++;
 }
 

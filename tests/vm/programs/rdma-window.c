@@ -4,15 +4,16 @@
  *
  *     rdma-window land DEVICE NODE OFFSET MIB
  *
- * Prepares pages for new contents, registers them, and has another queue pair write a pattern there.
- * After each step it says so and waits for a line: "landed"; "committed"; "again", when RDMA has
- * written the complement to what is the LUN's memory by then; "gone", deregistered and unmapped.
+ * Prepares pages for new contents, registers them, and has another queue pair write a pattern
+ * there. After each step it says so and waits for a line: "landed"; "committed"; "again", when RDMA
+ * has written the complement to what is the LUN's memory by then; "gone", deregistered and
+ * unmapped.
  *
  *     rdma-window cost DEVICE NODE OFFSET MIB ROUNDS
  *
- * Takes turns in registering anonymous memory that is populated, in small pages and in whatever pages it
- * gets, and in preparing, mapping and registering a window for new contents; prints the seconds of
- * each round as a line of JSON.
+ * Takes turns in registering anonymous memory that is populated, in small pages and in whatever
+ * pages it gets, and in preparing, mapping and registering a window for new contents; prints the
+ * seconds of each round as a line of JSON.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -149,9 +150,9 @@ static void cost(int rounds)
 		small = anonymous(MADV_NOHUGEPAGE);
 		window_cost(window);
 		any = anonymous(MADV_NORMAL);
-		printf("{\"anonymous_small\": %.6f, \"anonymous\": %.6f, \"prepare\": %.6f, "
-		       "\"map\": %.6f, \"register\": %.6f}\n",
-		       small, any, window[0], window[1], window[2]);
+		printf("{\"anonymous_small\": %.6f, \"anonymous\": %.6f, ", small, any);
+		printf("\"prepare\": %.6f, \"map\": %.6f, \"register\": %.6f}\n", window[0],
+		       window[1], window[2]);
 		fflush(stdout);
 	}
 }

@@ -4,9 +4,9 @@
  *
  *     window-thief RSH HEARTHD PLACE
  *
- * Two sessions of libhearth with one LUN: what the one has leased is read with its key by the other,
- * then with a key that nobody gave, then behind the window, and then written to though it was
- * leased for reading. Each must fail in the device, and the library must get over it.
+ * Two sessions of libhearth with one LUN: what the one has leased is read with its key by the
+ * other, then with a key that nobody gave, then behind the window, and then written to though it
+ * was leased for reading. Each must fail in the device, and the library must get over it.
  */
 #include <err.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 
 #define WINDOW (128u << 10)
 
-static struct hearth_session *attach(char **argv, uint32_t flags)
+static struct hearth_session *begin(char **argv, uint32_t flags)
 {
 	const struct hearth_attach_options o = { .flags = HEARTH_ATTACH_RDMA | flags,
 						 .window_bytes = WINDOW,
@@ -69,7 +69,9 @@ static void must_not_write(struct hearth_session *s, const uint8_t *right)
 	bool is_good = true;
 	uint32_t slot;
 
-	s->transfers[0] = (struct hearth_transfer){ .buf = buf, .len = sizeof(buf), .is_bounced = true };
+	s->transfers[0] = (struct hearth_transfer){ .buf = buf,
+						    .len = sizeof(buf),
+						    .is_bounced = true };
 	memset(buf, 0xee, sizeof(buf));
 	if (hearth_fabric_post(s, 0, w, true) || hearth_fabric_await(s, &slot, &is_good))
 		errx(1, "posting a write");
@@ -90,8 +92,8 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(2, "give RSH HEARTHD PLACE");
-	owner = attach(argv, 0);
-	thief = attach(argv, 0);
+	owner = begin(argv, 0);
+	thief = begin(argv, 0);
 	get(owner, right, sizeof(right), 0);
 	get(thief, buf, sizeof(buf), 0);
 	w = first_window(thief);

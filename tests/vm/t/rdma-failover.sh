@@ -33,7 +33,7 @@ cut_during() {
 	start_hcp --json --no-progress --transport=rdma --bwlimit=4M --block-size=128K "${options[@]}" file "x:$PWD/$name" >out 2>err
 	wait_for 60 has_bytes "$PWD/$name" 2000000 || fail "$name: nothing was stored"
 	"$@"
-	wait $copy || {
+	wait "$copy" || {
 		cat out err
 		fail "$name: the copy did not survive"
 	}

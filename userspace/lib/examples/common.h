@@ -32,7 +32,7 @@ static const struct option attach_long[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static inline unsigned long long number(const char *text)
+static inline unsigned long long parse_number(const char *text)
 {
 	char *end;
 	unsigned long long n = strtoull(text, &end, 0);
@@ -64,10 +64,10 @@ static inline int attach_option(struct hearth_attach_options *o, int letter, con
 			errx(1, "%s: give rdma, tcp or auto", value);
 		return 1;
 	case 'w':
-		o->window_bytes = number(value);
+		o->window_bytes = parse_number(value);
 		return 1;
 	case 'm':
-		o->max_windows = (unsigned int)number(value);
+		o->max_windows = (unsigned int)parse_number(value);
 		return 1;
 	case 'f':
 		o->flags |= HEARTH_ATTACH_FORCE;

@@ -69,9 +69,9 @@ int main(int argc, char **argv)
 		options.flags |= HEARTH_ATTACH_WRITE;
 	s = attach(argv[1], &options);
 	if (puts_it)
-		put(s, number(argv[2]), argc == 4 ? number(argv[3]) : 0, buf);
+		put(s, parse_number(argv[2]), argc == 4 ? parse_number(argv[3]) : 0, buf);
 	else
-		get(s, number(argv[2]), buf);
+		get(s, parse_number(argv[2]), buf);
 	hearth_detach(s);
 	free(buf);
 	return 0;

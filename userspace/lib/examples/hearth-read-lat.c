@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How long a small read of a LUN takes, as ib_read_lat measures it for memory: one at a time, into a
- * buffer that the device knows, until the bytes are there.
+ * How long a small read of a LUN takes, as ib_read_lat measures it for memory: one at a time, into
+ * a buffer that the device knows, until the bytes are there.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,8 +26,8 @@ static void help(FILE *to)
 	      "\n"
 	      "  -s BYTES                of each read; 4096\n"
 	      "  -n COUNT                of reads; 1000\n"
-	      "  -r BYTES                of the LUN, from its beginning; all of it\n"
-	      "  -c                      cold: the first read of each window, which is leased for it\n" ATTACH_HELP
+	      "  -c                      cold: the first read of each window, which is leased for it\n"
+	      "  -r BYTES                of the LUN, from its beginning; all of it\n" ATTACH_HELP
 	      "  -h                      print this\n",
 	      to);
 }
@@ -47,7 +47,8 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint64_t read_at(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t offset)
+static uint64_t read_at(struct hearth_session *s, const struct plan *p, uint8_t *buf,
+			uint64_t offset)
 {
 	uint64_t start = now_ns();
 
@@ -57,7 +58,8 @@ static uint64_t read_at(struct hearth_session *s, const struct plan *p, uint8_t 
 }
 
 /* Reads one, at a multiple of its size. */
-static uint64_t read_one(struct hearth_session *s, const struct plan *p, uint8_t *buf, uint64_t *seed)
+static uint64_t read_one(struct hearth_session *s, const struct plan *p, uint8_t *buf,
+			 uint64_t *seed)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 	return read_at(s, p, buf, (*seed >> 16) % (p->range / p->bytes) * p->bytes);
@@ -104,9 +106,11 @@ static void measure(struct hearth_session *s, const struct plan *p, uint64_t win
 		read_warm(s, p, buf, took);
 	qsort(took, n, sizeof(*took), compare);
 	hearth_statistics(s, &st);
-	printf("transport %s, %zu reads of %zu bytes, us: min %.2f, median %.2f, 99%% %.2f, max %.2f; leases %llu, as messages %llu bytes\n",
-	       hearth_transport(s), n, p->bytes, (double)took[0] / 1e3, (double)took[n / 2] / 1e3,
-	       (double)took[n * 99 / 100] / 1e3, (double)took[n - 1] / 1e3, (unsigned long long)st.leases,
+	printf("transport %s, %zu reads of %zu bytes, ", hearth_transport(s), n, p->bytes);
+	printf("us: min %.2f, median %.2f, 99%% %.2f, max %.2f; ", (double)took[0] / 1e3,
+	       (double)took[n / 2] / 1e3, (double)took[n * 99 / 100] / 1e3,
+	       (double)took[n - 1] / 1e3);
+	printf("leases %llu, as messages %llu bytes\n", (unsigned long long)st.leases,
 	       (unsigned long long)st.message_bytes);
 	hearth_unregister(s, buf);
 	free(buf);
@@ -125,11 +129,11 @@ int main(int argc, char **argv)
 		if (attach_option(&options, letter, optarg))
 			continue;
 		if (letter == 's')
-			plan.bytes = (size_t)number(optarg);
+			plan.bytes = (size_t)parse_number(optarg);
 		else if (letter == 'n')
-			plan.count = (size_t)number(optarg);
+			plan.count = (size_t)parse_number(optarg);
 		else if (letter == 'r')
-			plan.range = number(optarg);
+			plan.range = parse_number(optarg);
 		else if (letter == 'c')
 			plan.is_cold = true;
 		else
