@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../common/io.h"
@@ -21,34 +21,42 @@ static bool is_aligned(uint64_t n)
 	return !(n % HEARTH_DIRECT_ALIGN);
 }
 
-bool hearth_direct_is_meant(const struct hearth_job *job, uint64_t size)
+bool hearth_direct_is_meant(const struct hearth_job *job, bool is_split, uint64_t size)
 {
 	if (job->opt.direct == HEARTH_DIRECT_YES)
 		return size >= job->opt.block_bytes;
-	return job->opt.direct == HEARTH_DIRECT_AUTO && size >= LARGE_BYTES &&
-	       hearth_engine_is_split(job);
+	return job->opt.direct == HEARTH_DIRECT_AUTO && is_split && size >= LARGE_BYTES;
 }
 
 bool hearth_direct_is_on_disk(const struct hearth_job *job, int fd)
 {
-	char path[64];
+	char disk[32];
 	struct stat st;
 
 	if (job->opt.direct == HEARTH_DIRECT_YES)
 		return true;
 	if (fstat(fd, &st))
 		return false;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
-	return !access(path, F_OK);
+	snprintf(disk, sizeof(disk), "%u:%u", major(st.st_dev), minor(st.st_dev));
+	return hearth_numa_is_disk("", disk);
 }
 
-/* What can be had without waiting is in the cache. */
+/*
+ * Whether the page at an offset is in the cache. Trying to read it without waiting would tell, too,
+ * and have it read in. Of files that this user may neither write to nor owns, the kernel says that
+ * all of it is.
+ */
 static bool is_cached(int fd, uint64_t offset)
 {
-	char byte;
-	struct iovec iov = { &byte, 1 };
+	unsigned char is_there = 0;
+	void *page = mmap(NULL, HEARTH_DIRECT_ALIGN, PROT_READ, MAP_SHARED, fd,
+			  (off_t)(offset / HEARTH_DIRECT_ALIGN * HEARTH_DIRECT_ALIGN));
 
-	return preadv2(fd, &iov, 1, (off_t)offset, RWF_NOWAIT) > 0;
+	if (page == MAP_FAILED)
+		return false;
+	mincore(page, HEARTH_DIRECT_ALIGN, &is_there);
+	munmap(page, HEARTH_DIRECT_ALIGN);
+	return is_there & 1;
 }
 
 static int set_direct(int fd, bool is_on)
@@ -68,11 +76,11 @@ void hearth_direct_refused(struct hearth_job *job, const char *name, int err)
 			strerror(-err));
 }
 
-bool hearth_direct_begin_read(struct hearth_job *job, int fd, uint64_t size)
+bool hearth_direct_begin_read(struct hearth_job *job, bool is_split, int fd, uint64_t size)
 {
 	int err;
 
-	if (!hearth_direct_is_meant(job, size) || !hearth_direct_is_on_disk(job, fd))
+	if (!hearth_direct_is_meant(job, is_split, size) || !hearth_direct_is_on_disk(job, fd))
 		return false;
 	if (job->opt.direct == HEARTH_DIRECT_AUTO && (is_cached(fd, 0) || is_cached(fd, size / 2)))
 		return false;

@@ -20,11 +20,11 @@
 /* Requests that a disk has to choose from, at least. */
 #define HEARTH_DIRECT_DEPTH 4
 
-/* True if files of this size may go past the cache in this job. */
-bool hearth_direct_is_meant(const struct hearth_job *job, uint64_t size);
+/* True if files of this size may go past the cache at an end whose stages are @is_split. */
+bool hearth_direct_is_meant(const struct hearth_job *job, bool is_split, uint64_t size);
 
 /* Makes a file that is open for reading direct, if it should and can be. */
-bool hearth_direct_begin_read(struct hearth_job *job, int fd, uint64_t size);
+bool hearth_direct_begin_read(struct hearth_job *job, bool is_split, int fd, uint64_t size);
 
 /* Whether the file is where --direct wants such files to be past the cache. */
 bool hearth_direct_is_on_disk(const struct hearth_job *job, int fd);

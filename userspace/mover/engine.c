@@ -36,7 +36,7 @@ static bool start_storage(struct hearth_engine *e, uint32_t device, int node)
 	return true;
 }
 
-bool hearth_engine_is_split(const struct hearth_job *job)
+bool hearth_engine_is_split(const struct hearth_job *job, const struct hearth_numa *numa)
 {
 	if (job->opt.flags & HEARTH_IN_ORDER)
 		return false; /* several threads at once would have no order */
@@ -44,7 +44,9 @@ bool hearth_engine_is_split(const struct hearth_job *job)
 		return true;
 	if (job->opt.stages != HEARTH_STAGES_AUTO)
 		return job->opt.stages == HEARTH_STAGES_SPLIT;
-	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS;
+	/* A disk wants several requests at a time, however few CPUs there are. */
+	return sysconf(_SC_NPROCESSORS_ONLN) >= FEW_CPUS ||
+	       (numa->is_on_disk && job->opt.direct == HEARTH_DIRECT_AUTO);
 }
 
 bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_roles *roles,
@@ -57,7 +59,7 @@ bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_rol
 	hearth_numa_tell(numa, job);
 	e->roles = roles;
 	e->numa = numa;
-	e->is_split = hearth_engine_is_split(job);
+	e->is_split = hearth_engine_is_split(job, numa);
 	is_ok = hearth_lanes_start(&e->lanes, e->is_split ? roles->network : roles->fused,
 				   numa->card_node);
 	if (job->opt.direct != HEARTH_DIRECT_NO && nr_storage < HEARTH_DIRECT_DEPTH)

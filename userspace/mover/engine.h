@@ -45,7 +45,7 @@ struct hearth_engine {
 };
 
 /* Whether storage and network have threads of their own at this end. */
-bool hearth_engine_is_split(const struct hearth_job *job);
+bool hearth_engine_is_split(const struct hearth_job *job, const struct hearth_numa *numa);
 
 /* False, and the job has failed, if not all threads could be started; join them in any case. */
 bool hearth_engine_start(struct hearth_engine *e, const struct hearth_engine_roles *roles,

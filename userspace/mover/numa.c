@@ -89,6 +89,14 @@ uint64_t hearth_numa_memory(const char *root, int node)
 		   : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGE_SIZE);
 }
 
+bool hearth_numa_is_disk(const char *root, const char *disk)
+{
+	char path[PATH_BYTES];
+
+	snprintf(path, sizeof(path), "%s/sys/dev/block/%s", root, disk);
+	return !access(path, F_OK);
+}
+
 /* A disk says it itself, a partition its disk. */
 int hearth_numa_node_of_disk(const char *root, const char *disk)
 {
@@ -217,8 +225,10 @@ void hearth_numa_read(struct hearth_numa *n, const char *root, const char *path,
 	n->nr_nodes = hearth_numa_count_nodes(root);
 	name_disk(n, path);
 	name_card(n, fd);
-	if (*n->disk)
+	if (*n->disk) {
+		n->is_on_disk = hearth_numa_is_disk(root, n->disk);
 		n->disk_node = hearth_numa_node_of_disk(root, n->disk);
+	}
 	if (*n->card)
 		n->card_node = hearth_numa_node_of_card(root, n->card);
 	hearth_numa_count_irqs(n, root);

@@ -27,6 +27,7 @@ struct hearth_numa {
 	uint32_t nr_irqs; /* of the card, */
 	uint32_t nr_foreign_irqs; /* of which these are served by other nodes' CPUs */
 	char disk[64]; /* MAJOR:MINOR */
+	bool is_on_disk; /* that is a block device, no tmpfs or share */
 	char card[64];
 	bool has_huge_pages; /* the blocks are in them; known once there are blocks */
 	const char *end; /* whose plan it is, for reports */
@@ -37,6 +38,9 @@ struct hearth_numa {
  * and of the card that carries the socket @fd (or -1).
  */
 void hearth_numa_read(struct hearth_numa *n, const char *root, const char *path, int fd);
+
+/* Whether MAJOR:MINOR is a block device. */
+bool hearth_numa_is_disk(const char *root, const char *disk);
 
 /* The parts of it. A node's number, or -1. */
 int hearth_numa_node_of_disk(const char *root, const char *disk);

@@ -197,7 +197,7 @@ int hearth_part_open(struct hearth_receiver *r, struct hearth_part *p)
 		ret = create_both(r, dir_fd, name, p);
 	}
 	hearth_remains_exit(&remains);
-	if (!ret && hearth_direct_is_meant(r->job, p->entry->size))
+	if (!ret && hearth_direct_is_meant(r->job, r->engine.is_split, p->entry->size))
 		open_direct(r, dir_fd, name, p);
 	hearth_dirs_put(&r->dirs, p->entry->parent);
 	p->synced_ns = hearth_now_ns();

@@ -80,7 +80,8 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 		e->is_sparse = false;
 	src->fd = fd;
 	src->fd_voff = e->voff;
-	src->is_direct = hearth_direct_begin_read(src->sender->job, fd, e->size);
+	src->is_direct = hearth_direct_begin_read(src->sender->job, src->sender->engine.is_split, fd,
+						    e->size);
 	return fd;
 }
 

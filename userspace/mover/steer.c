@@ -29,7 +29,7 @@
 
 uint32_t hearth_steer_first(const struct hearth_sender *s)
 {
-	return s->job->opt.spares_streams && !hearth_engine_is_split(s->job)
+	return s->job->opt.spares_streams && !hearth_engine_is_split(s->job, &s->numa)
 		       ? 1
 		       : s->wires->nr_streams;
 }
