@@ -22,7 +22,7 @@
 #define HEARTH_MAX_COMPRESS_LEVEL 19
 #define HEARTH_UNLIMITED UINT64_MAX
 #define HEARTH_VERSION "0.1"
-#define HEARTH_PROTOCOL 7
+#define HEARTH_PROTOCOL 8
 
 /* What the programs exit with; the man page hearthcp(1) has the table. */
 enum hearth_exit {
