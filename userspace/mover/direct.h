@@ -3,9 +3,9 @@
  * --direct: large files past the page cache, which has other use for its room.
  *
  * A disk is only fast if several requests wait for it, so whatever goes past the
- * cache has storage threads of its own (engine.h). "auto" therefore means: where
- * there are such threads anyway, for large files on real disks, and at the source
- * only if they are not in the cache already. Pieces that do not begin and end
+ * cache has storage threads of its own (engine.h); an end on a disk has. "auto"
+ * means: large files on real disks, and at the source only if they are not in the
+ * cache already. Pieces that do not begin and end
  * where the disk's blocks do go through the cache, as does all where a file
  * system refuses; "yes" says so, once.
  */
