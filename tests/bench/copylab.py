@@ -39,7 +39,7 @@ class Lab:
                     f'exec ip netns exec {FAR} "$@"\n')
         os.chmod(self.rsh, 0o755)
         with open(self.path("rsyncd.conf"), "w") as f:
-            f.write(f"[m]\npath = /\nread only = no\nuid = 0\ngid = 0\nuse chroot = no\n")
+            f.write(f"[m]\npath = /\nread only = no\nuid = 0\ngid = 0\nuse chroot = no\nmunge symlinks = no\n")
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
