@@ -41,12 +41,15 @@ bool hearth_direct_is_on_disk(const struct hearth_job *job, int fd)
 	return hearth_numa_is_disk("", disk);
 }
 
-/*
- * Whether the page at an offset is in the cache. Trying to read it without waiting would tell, too,
- * and have it read in. Of files that this user may neither write to nor owns, the kernel says that
- * all of it is.
- */
-static bool is_cached(int fd, uint64_t offset)
+/* Of files that somebody may neither write to nor owns, the kernel says that all of it is cached. */
+static bool can_ask(int fd, const struct stat *st)
+{
+	return !geteuid() || st->st_uid == geteuid() ||
+	       !faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS);
+}
+
+/* Trying to read a page without waiting would tell, too, and have it read in. */
+static bool is_page_cached(int fd, uint64_t offset)
 {
 	unsigned char is_there = 0;
 	void *page = mmap(NULL, HEARTH_DIRECT_ALIGN, PROT_READ, MAP_SHARED, fd,
@@ -57,6 +60,14 @@ static bool is_cached(int fd, uint64_t offset)
 	mincore(page, HEARTH_DIRECT_ALIGN, &is_there);
 	munmap(page, HEARTH_DIRECT_ALIGN);
 	return is_there & 1;
+}
+
+static bool is_cached(int fd, uint64_t size)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && can_ask(fd, &st) &&
+	       (is_page_cached(fd, 0) || is_page_cached(fd, size / 2));
 }
 
 static int set_direct(int fd, bool is_on)
@@ -82,7 +93,7 @@ bool hearth_direct_begin_read(struct hearth_job *job, bool is_split, int fd, uin
 
 	if (!hearth_direct_is_meant(job, is_split, size) || !hearth_direct_is_on_disk(job, fd))
 		return false;
-	if (job->opt.direct == HEARTH_DIRECT_AUTO && (is_cached(fd, 0) || is_cached(fd, size / 2)))
+	if (job->opt.direct == HEARTH_DIRECT_AUTO && is_cached(fd, size))
 		return false;
 	err = set_direct(fd, true);
 	if (err)

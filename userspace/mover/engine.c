@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What both ends have in common: worker threads around the streams. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -111,6 +112,12 @@ int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
 			 const char *path, struct hearth_numa *ret)
 {
+	char base[32];
+
+	/* A path below a directory that cannot be left: where that is will do. */
+	snprintf(base, sizeof(base), "/proc/self/fd/%d", job->base_fd);
+	if (job->base_fd >= 0)
+		path = base;
 	hearth_numa_read(ret, "", path, hearth_tcp_socket(wires->streams[0]));
 	hearth_numa_plan(ret, job->opt.numa);
 	ret->end = end;

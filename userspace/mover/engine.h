@@ -68,7 +68,10 @@ int hearth_engine_pool(struct hearth_job *job, const struct hearth_wires *wires,
 		       struct hearth_numa *numa, struct hearth_pool *own,
 		       struct hearth_pool **ret);
 
-/* Where this end's threads and blocks go: near the disk of @path and the card of the streams. */
+/*
+ * Where this end's threads and blocks go: near the disk of @path (NULL: none), and the card of the
+ * streams.
+ */
 void hearth_engine_place(struct hearth_job *job, const struct hearth_wires *wires, const char *end,
 			 const char *path, struct hearth_numa *ret);
 

@@ -472,10 +472,8 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 				uint32_t nr_expected)
 {
 	struct hearth_receiver *r = calloc(1, sizeof(*r));
-	const char *path = job->base_fd < 0 ? destination : NULL;
-
 	if (r)
-		hearth_engine_place(job, wires, "receiver", path, &r->numa);
+		hearth_engine_place(job, wires, "receiver", destination, &r->numa);
 	if (r && job->opt.publishes)
 		r->publish = hearth_publish_alloc();
 	if (!r || (job->opt.publishes && !r->publish) ||
