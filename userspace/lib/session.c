@@ -172,7 +172,8 @@ static int ask_for_lun(struct hearth_session *s, const char *name,
 		ret = hearth_lib_hear(s, HEARTH_WINDOW_ATTACH, &told);
 	if (ret && !*s->error) {
 		hearth_far_fail_start(&s->far, ret);
-		return explain_job(s, ret);
+		/* Closed in time, or before it had read all: to the caller it is the same. */
+		return explain_job(s, ret == -ENODATA ? -ECONNRESET : ret);
 	}
 	s->far.control.timeout_s = s->cmd.opt.timeout_s;
 	if (!ret && told.status)
