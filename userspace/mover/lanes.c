@@ -56,6 +56,8 @@ static void look_at(struct hearth_stream *s, struct hearth_stream_path *sum)
 		sum->min_rtt_ns = p.min_rtt_ns;
 	if (p.peer_window > sum->peer_window)
 		sum->peer_window = p.peer_window;
+	if (p.nr_ways > sum->nr_ways)
+		sum->nr_ways = p.nr_ways;
 }
 
 /* Its thread has been waited for. */

@@ -257,17 +257,20 @@ static void get_shape(struct hearth_reader *r, struct hearth_rdma_shape *ret)
 	ret->memory_bytes = hearth_get_u64(r);
 }
 
-/* The client may ask for no more than it was told of, and what is there already. */
+/*
+ * The client may ask for no more than it was told of, and for blocks that are as long as this end
+ * has them, or that doubled some times, of which four at least fit.
+ */
 static bool is_within(const struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
 {
-	uint64_t bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	uint64_t longer = shape->block_bytes / r->pool.block_bytes;
 
-	if (shape->memory_bytes > bytes && shape->memory_bytes > hearth_rdma_most(r))
+	if (shape->memory_bytes > hearth_rdma_most(r))
 		return false;
 	if (shape->block_bytes != r->pool.block_bytes &&
-	    (shape->block_bytes < r->pool.block_bytes ||
+	    (!longer || longer & (longer - 1) || shape->block_bytes % r->pool.block_bytes ||
 	     shape->block_bytes > HEARTH_BLOCK_MAX_PAYLOAD ||
-	     4ull * shape->block_bytes > hearth_rdma_most(r)))
+	     4ull * shape->block_bytes > shape->memory_bytes))
 		return false;
 	return shape->mode == HEARTH_RDMA_MODE_READ || shape->mode == HEARTH_RDMA_MODE_WRITE;
 }

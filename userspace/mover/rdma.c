@@ -305,11 +305,13 @@ void hearth_rdma_describe(struct hearth_rdma *r, struct hearth_route *ret)
 	ret->transport = "rdma";
 	ret->mode = r->mode == HEARTH_RDMA_MODE_WRITE ? "write" : "read";
 	ret->depth = r->queues[0] ? r->queues[0]->depth : 0;
-	ret->keys = r->rails[0].has_windows ? "windows" : "registrations";
+	ret->keys = "windows";
 	ret->rtt_ns = r->rtt_ns;
 	ret->nr_rails = r->nr_rails;
 	ret->nr_queues = r->nr_queues;
 	for (uint32_t i = 0; i < r->nr_rails; i++) {
+		if (!r->rails[i].has_windows)
+			ret->keys = "registrations";
 		snprintf(ret->rails[i].device, sizeof(ret->rails[i].device), "%s",
 			 r->rails[i].device);
 		ret->rails[i].bytes = r->rails[i].bytes;

@@ -295,7 +295,7 @@ void hearth_rdma_wake(struct hearth_rdma *r);
 struct hearth_rdma_shape {
 	enum hearth_rdma_mode mode;
 	uint32_t block_bytes;
-	uint64_t memory_bytes;
+	uint64_t memory_bytes; /* at least; 0: what an end has will do */
 };
 
 /* 0 or -ENOMEM, with the reason. */

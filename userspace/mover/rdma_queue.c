@@ -121,8 +121,10 @@ void hearth_rdma_queue_open(struct hearth_rdma_queue *q)
 	struct ibv_send_wr wr = { .wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_WINDOW, 0),
 				  .opcode = IBV_WR_BIND_MW };
 
+	if (q->state != HEARTH_RDMA_LIVE)
+		return;
 	q->key = rail->pool_mr->rkey;
-	if (!rail->has_windows || !access || q->state != HEARTH_RDMA_LIVE)
+	if (!rail->has_windows || !access)
 		return;
 	q->window = ibv_alloc_mw(rail->pd, IBV_MW_TYPE_2);
 	if (!q->window) {

@@ -36,12 +36,18 @@ static uint64_t first_bytes(uint64_t most)
 								       : room;
 }
 
+static uint64_t pool_bytes(const struct hearth_rdma *r)
+{
+	return (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+}
+
 static uint64_t path_bytes(const struct hearth_rdma *r)
 {
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < r->nr_rails; i++)
-		sum += hearth_verbs_speed(&r->rails[i]) * r->rtt_ns / 1000000000;
+		if (r->rails[i].nr_live)
+			sum += hearth_verbs_speed(&r->rails[i]) * r->rtt_ns / 1000000000;
 	return sum;
 }
 
@@ -54,6 +60,18 @@ uint64_t hearth_rdma_most(const struct hearth_rdma *r)
 	return most < lockable() ? most : lockable();
 }
 
+static void drop_pool(struct hearth_rdma *r)
+{
+	for (uint32_t i = 0; i < r->nr_rails; i++)
+		hearth_verbs_unregister(&r->rails[i]);
+	if (r->has_pool)
+		hearth_pool_exit(&r->pool);
+	r->has_pool = false;
+	r->pool.nr_blocks = 0;
+	free(r->parcels);
+	r->parcels = NULL;
+}
+
 static int make_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t memory_bytes)
 {
 	int node = hearth_verbs_node(r->places[0].device);
@@ -63,18 +81,10 @@ static int make_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t memor
 		return ret;
 	r->has_pool = true;
 	r->parcels = calloc(r->pool.nr_blocks, sizeof(*r->parcels));
-	return r->parcels ? 0 : -ENOMEM;
-}
-
-static void drop_pool(struct hearth_rdma *r)
-{
-	for (uint32_t i = 0; i < r->nr_rails; i++)
-		hearth_verbs_unregister(&r->rails[i]);
-	if (r->has_pool)
-		hearth_pool_exit(&r->pool);
-	r->has_pool = false;
-	free(r->parcels);
-	r->parcels = NULL;
+	if (r->parcels)
+		return 0;
+	drop_pool(r);
+	return -ENOMEM;
 }
 
 int hearth_rdma_make_pool(struct hearth_rdma *r)
@@ -95,20 +105,20 @@ static int register_all(struct hearth_rdma *r)
 	return ret;
 }
 
-/* Another pool, registered; what there was, if there is no memory for that. */
-static int replace_pool(struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
+/* Another pool, registered; as much as there was, if there is no memory for that. */
+static int replace_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t memory_bytes)
 {
-	uint64_t before = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	uint64_t before = pool_bytes(r);
 	int ret;
 
 	drop_pool(r);
-	ret = make_pool(r, shape->block_bytes, shape->memory_bytes);
+	ret = make_pool(r, block_bytes, memory_bytes);
 	if (!ret)
 		ret = register_all(r);
-	if (!ret)
-		return 0;
+	if (!ret || memory_bytes == before)
+		return ret;
 	drop_pool(r);
-	ret = make_pool(r, shape->block_bytes, before);
+	ret = make_pool(r, block_bytes, before);
 	return ret ? ret : register_all(r);
 }
 
@@ -116,19 +126,20 @@ void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 			struct hearth_rdma_shape *ret)
 {
 	uint64_t on_the_way = path_bytes(r), at_once = 0, most = hearth_rdma_most(r);
+	uint64_t memory = pool_bytes(r), before = memory;
 	uint32_t nr = hearth_rdma_nr_live(r);
 
 	if (peers_most < most)
 		most = peers_most;
 	for (uint32_t i = 0; i < r->nr_queues; i++)
-		if (r->queues[i])
+		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE)
 			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
 	ret->mode = hearth_rdma_mode_for(r->plan.mode, on_the_way, at_once);
 	ret->block_bytes = r->plan.block_bytes;
-	ret->memory_bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
 	if (nr && ret->mode == HEARTH_RDMA_MODE_WRITE)
-		hearth_adapt_registered(on_the_way, nr, SLOTS, most, &ret->block_bytes,
-					&ret->memory_bytes);
+		hearth_adapt_registered(on_the_way, nr, SLOTS, most, &ret->block_bytes, &memory);
+	/* Each end begins with what it may have, which need not be the same. */
+	ret->memory_bytes = memory > before || ret->block_bytes != r->plan.block_bytes ? memory : 0;
 }
 
 /* As many as a device takes, and of slots as many as credits tell of without a pause. */
@@ -150,14 +161,16 @@ static void set_depths(struct hearth_rdma *r)
 				nr * HEARTH_RDMA_LEAST_DEPTH, most);
 }
 
+/* 0 or -errno; the peer moves nothing before it has heard of it. */
 static int take_shape(struct hearth_rdma *r, const struct hearth_rdma_shape *shape)
 {
-	uint64_t bytes = (uint64_t)r->pool.nr_blocks * r->pool.block_bytes;
+	uint64_t bytes = pool_bytes(r);
 	int ret = 0;
 
 	r->mode = shape->mode;
-	if (shape->block_bytes != r->pool.block_bytes || shape->memory_bytes != bytes)
-		ret = replace_pool(r, shape);
+	if (shape->block_bytes != r->pool.block_bytes || shape->memory_bytes > bytes)
+		ret = replace_pool(r, shape->block_bytes,
+				   shape->memory_bytes > bytes ? shape->memory_bytes : bytes);
 	else
 		for (uint32_t i = 0; i < r->nr_rails && !ret; i++)
 			if (!r->rails[i].has_windows &&
@@ -173,7 +186,10 @@ int hearth_rdma_set_shape(struct hearth_rdma *r, const struct hearth_rdma_shape 
 
 	pthread_mutex_lock(&r->lock);
 	ret = take_shape(r, shape);
-	set_depths(r);
+	if (ret)
+		r->mode = HEARTH_RDMA_MODE_AUTO; /* nothing goes this way */
+	else
+		set_depths(r);
 	for (uint32_t i = 0; i < r->nr_queues && !ret; i++)
 		if (r->queues[i])
 			hearth_rdma_queue_open(r->queues[i]);

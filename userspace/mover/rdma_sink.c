@@ -102,7 +102,8 @@ static void arrive(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
 	memcpy(r->parcels[b - hearth_rdma_blocks(r)].tag, a->msg.tag, sizeof(a->msg.tag));
 	b->len = a->msg.len;
 	b->packed = a->msg.head_len; /* until its head has been looked at */
-	count_arrival(r, a);
+	if (b->len)
+		count_arrival(r, a);
 	a->block = NULL;
 	q->nr_arrivals--;
 	q->rail->bytes += b->len;

@@ -90,6 +90,7 @@ static void rdma_look(struct hearth_stream *s, struct hearth_stream_path *ret)
 	memset(ret, 0, sizeof(*ret));
 	pthread_mutex_lock(&r->lock);
 	ret->min_rtt_ns = r->rtt_ns;
+	ret->nr_ways = hearth_rdma_nr_live(r);
 	pthread_mutex_unlock(&r->lock);
 }
 

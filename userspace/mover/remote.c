@@ -131,33 +131,45 @@ static void *connect_thread(void *arg)
 	return NULL;
 }
 
+/* Who listens has room for a number of connections that have not said yet what they are. */
+#define AT_ONCE 8
+
+/* Those from @first on, at the same time; one that found no room tries again alone. */
+static int connect_some(struct remote *r, uint32_t first, uint32_t nr)
+{
+	struct connecting some[AT_ONCE];
+	int ret = 0;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		struct connecting *c = &some[i];
+
+		*c = (struct connecting){ .remote = r, .number = first + i };
+		c->has_thread = !pthread_create(&c->thread, NULL, connect_thread, c);
+	}
+	for (uint32_t i = 0; i < nr; i++)
+		if (some[i].has_thread)
+			pthread_join(some[i].thread, NULL);
+	for (uint32_t i = 0; i < nr && !ret; i++) {
+		if (!some[i].has_thread || some[i].err)
+			connect_thread(&some[i]);
+		ret = some[i].err;
+	}
+	return ret;
+}
+
 /*
- * A port that takes the first one takes all. Each costs some round trips, so the others are made at
- * the same time: on a long path that shows.
+ * A port that takes the first one takes all. Each costs some round trips, so the others are made
+ * several at the same time: on a long path that shows.
  */
 static int connect_all_direct(struct remote *r)
 {
-	struct connecting all[HEARTH_MAX_STREAMS];
 	uint32_t nr = r->cmd->nr_streams;
 	int ret = connect_direct(r, 0, HEARTH_CONNECT_SECONDS, &r->streams[0]);
 
 	r->connect_one = connect_direct;
 	r->supply = (struct hearth_supply){ dial, NULL, r };
-	if (ret)
-		return ret;
-	for (uint32_t i = 1; i < nr; i++) {
-		struct connecting *c = &all[i];
-
-		*c = (struct connecting){ .remote = r, .number = i };
-		c->has_thread = !pthread_create(&c->thread, NULL, connect_thread, c);
-		if (!c->has_thread)
-			connect_thread(c);
-	}
-	for (uint32_t i = 1; i < nr; i++) {
-		if (all[i].has_thread)
-			pthread_join(all[i].thread, NULL);
-		ret = ret ? ret : all[i].err;
-	}
+	for (uint32_t i = 1; i < nr && !ret; i += AT_ONCE)
+		ret = connect_some(r, i, nr - i < AT_ONCE ? nr - i : AT_ONCE);
 	return ret;
 }
 

@@ -174,7 +174,7 @@ void hearth_sender_share_out(struct hearth_sender *s)
 
 	if (nr == 1)
 		return;
-	hearth_flight_divide(&s->flight, hearth_pool_bytes(s->pool), s->job->opt.block_bytes, nr);
+	hearth_flight_divide(&s->flight, hearth_pool_bytes(s->pool), s->pool->block_bytes, nr);
 	hearth_devices_poke(&s->devices);
 }
 
@@ -225,7 +225,7 @@ enum hearth_exit hearth_send(struct hearth_job *job, const struct hearth_wires *
 			     char *const *sources, uint32_t nr_sources)
 {
 	struct hearth_sender *s = calloc(1, sizeof(*s));
-	const char *path = nr_sources && job->base_fd < 0 ? sources[0] : NULL;
+	const char *path = nr_sources ? sources[0] : NULL;
 
 	if (s)
 		hearth_engine_place(job, wires, "sender", path, &s->numa);

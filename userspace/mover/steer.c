@@ -61,23 +61,25 @@ static void set_window(struct hearth_steer *st)
 }
 
 /* Until something is known of the path, and in a measurement, it is the length asked for. */
-static void follow_message(struct hearth_steer *st, const struct hearth_sample *sample)
+static void follow_message(struct hearth_steer *st, const struct hearth_sample *sample,
+			   uint32_t nr_ways)
 {
 	struct hearth_sender *s = st->sender;
 
 	if (!s->job->opt.bench && st->pool.product)
 		s->message_bytes = hearth_adapt_message(st->pool.product, sample->min_rtt_ns,
-							st->streams.wanted,
+							nr_ways ? nr_ways : st->streams.wanted,
 							s->pool->block_bytes);
 	s->job->path.message_bytes = s->message_bytes;
 }
 
-static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample)
+static void follow_pool(struct hearth_steer *st, const struct hearth_sample *sample,
+			uint32_t nr_ways)
 {
 	struct hearth_sender *s = st->sender;
 	bool has_changed = hearth_adapt_pool(&st->pool, sample);
 
-	follow_message(st, sample);
+	follow_message(st, sample, nr_ways);
 	/* What is registered with a card stays. */
 	if (!has_changed || s->wires->pool)
 		return;
@@ -153,7 +155,7 @@ static void tick(struct hearth_steer *st)
 		st->awake_ns = sample.now_ns;
 	st->tick_ns = sample.now_ns;
 	pthread_mutex_unlock(&st->lock);
-	follow_pool(st, &sample);
+	follow_pool(st, &sample, path.nr_ways);
 	if (st->sender->wires->pool)
 		return;
 	/* Of a path inside ssh nothing is known, and each stream is a process. */

@@ -30,6 +30,7 @@ struct hearth_stream_path {
 	uint64_t peer_limited_ns; /* the peer's buffer let no more go out, */
 	uint64_t own_limited_ns; /* or this end's could hold no more */
 	uint64_t peer_window; /* bytes that the peer's buffer has room for now */
+	uint32_t nr_ways; /* queue pairs that all streams share; 0: each is a way of its own */
 };
 
 struct hearth_stream_ops {

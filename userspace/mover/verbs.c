@@ -265,6 +265,8 @@ int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 {
 	int access = rail->has_windows ? IBV_ACCESS_MW_BIND : hearth_verbs_access(r);
 
+	if (!rail->pd)
+		return 0; /* its device has gone */
 	rail->access = access;
 	hearth_verbs_unregister(rail);
 	rail->pool_mr = ibv_reg_mr(rail->pd, r->pool.chunks[0].memory,
@@ -273,24 +275,30 @@ int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 	return rail->pool_mr ? 0 : hearth_verbs_fail(r->why, rail->device, "ibv_reg_mr", -errno);
 }
 
-static bool has_windows(struct ibv_context *verbs)
+/* What a device says it has, the library for it may not, or a virtual function may have none left. */
+static bool has_windows(struct ibv_context *verbs, struct ibv_pd *pd)
 {
 	struct ibv_device_attr attr;
+	struct ibv_mw *window;
 
-	return !ibv_query_device(verbs, &attr) &&
-	       attr.device_cap_flags &
-		       (IBV_DEVICE_MEM_WINDOW_TYPE_2A | IBV_DEVICE_MEM_WINDOW_TYPE_2B);
+	if (ibv_query_device(verbs, &attr) ||
+	    !(attr.device_cap_flags &
+	      (IBV_DEVICE_MEM_WINDOW_TYPE_2A | IBV_DEVICE_MEM_WINDOW_TYPE_2B)))
+		return false;
+	window = ibv_alloc_mw(pd, IBV_MW_TYPE_2);
+	if (window)
+		ibv_dealloc_mw(window);
+	return window;
 }
 
 static int make_rail(struct hearth_rdma *r, struct hearth_rdma_rail *rail, struct rdma_cm_id *id)
 {
-	*rail = (struct hearth_rdma_rail){ .verbs = id->verbs,
-					   .port = id->port_num,
-					   .has_windows = has_windows(id->verbs) };
+	*rail = (struct hearth_rdma_rail){ .verbs = id->verbs, .port = id->port_num };
 	snprintf(rail->device, sizeof(rail->device), "%s", ibv_get_device_name(id->verbs->device));
 	rail->pd = ibv_alloc_pd(rail->verbs);
 	if (!rail->pd)
 		return hearth_verbs_fail(r->why, rail->device, "ibv_alloc_pd", -errno);
+	rail->has_windows = has_windows(rail->verbs, rail->pd);
 	rail->events = ibv_create_comp_channel(rail->verbs);
 	if (!rail->events)
 		return hearth_verbs_fail(r->why, rail->device, "ibv_create_comp_channel", -errno);

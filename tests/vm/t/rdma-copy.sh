@@ -74,6 +74,7 @@ chmod 600 keys
 cat >conf <<END
 port = 7777
 keys = $PWD/keys
+memory = 16M
 [box]
 path = $PWD
 write = yes

@@ -84,6 +84,13 @@ expect 0 "${poor[@]/1048576/8388608}" "$programs/hearthcp" -e "$PWD/rsh" --heart
 	file "x:$PWD/copy"
 cmp file copy
 rm copy
+# So it does at the far end, whatever this one has.
+sed -i 's/1048576/8388608/' poor
+far_program=$PWD/poor
+expect 0 hcp --transport=rdma file x:"$PWD/copy"
+cmp file copy
+rm copy
+far_program=$programs/hearthd
 
 # Enough of it, and not more than is needed.
 expect 0 "${poor[@]/1048576/67108864}" "$programs/hearthcp" -e "$PWD/rsh" --hearthd-path="$far_program" --transport=rdma \
