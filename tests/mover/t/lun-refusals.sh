@@ -71,7 +71,7 @@ same_part nodes/vol0 0 1048576 vol0.before
 same_part nodes/vol0 2097152 2097152 vol0.before 2097152
 random_file short 8000000
 make_lun vol2 16777216
-./hearthcp -e "$SCRATCH/rsh" --hearthd-path="$PWD/hearthd" --force --bwlimit=2M --block-size=64K short x:lun:/vol2 2> err &
+./hearthcp -e "$SCRATCH/rsh" --hearthd-path="$PWD/hearthd" --force --stages=fused --bwlimit=2M --block-size=64K short x:lun:/vol2 2> err &
 copy=$!
 until_true state_has 200
 truncate -s 4000000 short
