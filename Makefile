@@ -107,6 +107,11 @@ bench-streams: ## 1 to 64 streams, and as many copies at once, between two netwo
 	@$(MAKE) -C userspace all
 	@tests/bench/streams
 
+bench-study: ## copies over RDMA on a long path, beside each other, TCP, UDP, loss and reordering, in a guest, to build/bench/study.json
+	@tests/deps build check bench
+	@$(MAKE) -C userspace all
+	@KERNEL=$(GUEST_KERNEL) tests/bench/study
+
 bench-report: ## every plot and table of the results there are, in one page: build/bench/report.html
 	@tests/deps bench
 	@tests/bench/report
@@ -143,5 +148,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
-	bench-cache bench-copy bench-lun bench-rdma bench-report bench-streams bench-uml bench-wan vm lint \
+	bench-cache bench-copy bench-lun bench-rdma bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

@@ -44,11 +44,12 @@ def make():
         await_true(lambda: "ACTIVE" in open(f"/sys/class/infiniband/far{n}/ports/1/state", encoding="ascii").read(), f"far{n}")
 
 
-def shape(rtt_ms, loss):
-    """What the path holds waits in the queue twice; the rest is lost as in any router."""
+def shape(rtt_ms, loss, reordered=0):
+    """What the path holds waits in the queue twice; the rest is lost as in any router. Loss and reordering in percent."""
+    order = f"reorder {reordered}%" if reordered else ""
     queue = max(1000, int(2 * MBIT * 1e6 / 8 * rtt_ms / 1000 / 1500))
     for n in range(2):
-        sh(f"tc qdisc replace dev f{n} root netem delay {rtt_ms * 500}us rate {MBIT}mbit limit {queue} loss {loss}%")
+        sh(f"tc qdisc replace dev f{n} root netem delay {rtt_ms * 500}us rate {MBIT}mbit limit {queue} loss {loss}% {order}")
 
 
 def ends_of(program, queues):
