@@ -244,6 +244,14 @@ static void drop_locked(struct hearth_berths *bs, struct hearth_berth *b)
 	pthread_mutex_lock(&bs->lock);
 }
 
+static uint32_t most_ahead(const struct hearth_berths *bs)
+{
+	uint32_t nr = HEARTH_BERTHS_AHEAD_BYTES / bs->block_bytes;
+
+	nr = nr < HEARTH_BERTHS_AHEAD ? nr : HEARTH_BERTHS_AHEAD;
+	return nr > 2 ? nr : 2;
+}
+
 /* The one that is ready for just that range; what is in its way goes. */
 static struct hearth_berth *take_ready_locked(struct hearth_berths *bs, uint64_t offset,
 					      uint64_t len)
@@ -260,7 +268,7 @@ static struct hearth_berth *take_ready_locked(struct hearth_berths *bs, uint64_t
 		drop_locked(bs, b);
 	}
 	/* What was expected did not come: there it would only be in the way. */
-	b = bs->nr_ready == HEARTH_BERTHS_AHEAD ? find_ready_locked(bs, 0, UINT64_MAX) : NULL;
+	b = bs->nr_ready == most_ahead(bs) ? find_ready_locked(bs, 0, UINT64_MAX) : NULL;
 	if (b)
 		drop_locked(bs, b);
 	return NULL;
@@ -339,7 +347,7 @@ static void prepare_ahead(struct hearth_berths *bs)
 	offset = bs->next;
 	len = offset < bs->size ? bs->size - offset : 0;
 	len = len < bs->block_bytes ? len : bs->block_bytes;
-	if (bs->device && bs->nr_ready < HEARTH_BERTHS_AHEAD && is_whole_pages(bs, offset, len) &&
+	if (bs->device && bs->nr_ready < most_ahead(bs) && is_whole_pages(bs, offset, len) &&
 	    begin_locked(bs)) {
 		bs->next += len;
 		build_locked(bs, offset, len, READY);

@@ -29,7 +29,8 @@
 #include "lun.h"
 
 /* Blocks that come in at once, and berths that wait for one. */
-#define HEARTH_BERTHS_AHEAD 8u
+#define HEARTH_BERTHS_AHEAD 8u /* and of long blocks no more than these bytes, but two */
+#define HEARTH_BERTHS_AHEAD_BYTES (16u << 20)
 
 struct hearth_berth;
 struct hearth_berths;

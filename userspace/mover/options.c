@@ -352,6 +352,8 @@ static bool check(struct hearth_command *cmd)
 	while (!hearth_given.has_block_size && cmd->opt.block_bytes > HEARTH_BLOCK_MIN_PAYLOAD &&
 	       cmd->opt.block_bytes > cmd->opt.bytes_per_s / PACED_BLOCKS_PER_S)
 		cmd->opt.block_bytes /= 2;
+	cmd->lengthens_blocks = !hearth_given.has_block_size &&
+				cmd->opt.bytes_per_s == HEARTH_UNLIMITED;
 	return true;
 }
 

@@ -53,6 +53,7 @@ struct hearth_command {
 	enum hearth_data_path data_path;
 	enum hearth_transport transport;
 	enum hearth_rdma_mode rdma_mode;
+	bool lengthens_blocks; /* over RDMA, where nobody said how long they are to be */
 	bool says_transport; /* by --transport itself */
 	enum hearth_progress progress;
 	bool is_json;

@@ -46,7 +46,8 @@ struct hearth_rdma_plan {
 	uint32_t nr_streams;
 	uint32_t queues_per_rail;
 	enum hearth_rdma_mode mode;
-	uint32_t block_bytes; /* at least */
+	uint32_t block_bytes; /* at least; */
+	bool may_lengthen; /* nobody said how long: near, too, longer ones may be better */
 	uint64_t memory_bytes; /* that may be locked for blocks; 0: as the path has use for it */
 	char *why; /* HEARTH_RDMA_WHY_BYTES for the reason of a failure */
 };

@@ -9,6 +9,9 @@
 #include "numa.h"
 #include "rdma_impl.h"
 
+/* What each block costs beside its bytes shows up to here. */
+#define LONG_BLOCK_BYTES (4u << 20)
+
 /* With less it is better to say so. */
 #define MIN_POOL_BYTES (2u << 20)
 
@@ -126,16 +129,20 @@ void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 			struct hearth_rdma_shape *ret)
 {
 	uint64_t on_the_way = path_bytes(r), at_once = 0, most = hearth_rdma_most(r);
-	uint64_t memory = pool_bytes(r), before = memory;
+	uint64_t before = pool_bytes(r), memory;
 	uint32_t nr = hearth_rdma_nr_live(r);
 
 	if (peers_most < most)
 		most = peers_most;
+	memory = before < most ? before : most;
 	for (uint32_t i = 0; i < r->nr_queues; i++)
 		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE)
 			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
 	ret->mode = hearth_rdma_mode_for(r->plan.mode, on_the_way, at_once);
 	ret->block_bytes = r->plan.block_bytes;
+	while (nr && r->plan.may_lengthen && ret->block_bytes < LONG_BLOCK_BYTES &&
+	       2ull * ret->block_bytes * HEARTH_RDMA_FIRST_DEPTH * nr <= memory)
+		ret->block_bytes *= 2;
 	if (nr && ret->mode == HEARTH_RDMA_MODE_WRITE)
 		hearth_adapt_registered(on_the_way, nr, SLOTS, most, &ret->block_bytes, &memory);
 	/* Each end begins with what it may have, which need not be the same. */

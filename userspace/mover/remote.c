@@ -246,6 +246,7 @@ static int agree_on_rdma(struct remote *r, char *why)
 							     : cmd->nr_streams,
 		.mode = cmd->rdma_mode,
 		.block_bytes = cmd->opt.block_bytes,
+		.may_lengthen = cmd->lengthens_blocks && !cmd->opt.bench,
 		.memory_bytes = cmd->opt.memory_bytes,
 		.why = why,
 	};

@@ -33,7 +33,7 @@ nobody_writes() {
 	flock -n /dev/hearth/vol0 true
 }
 for transport in tcp rdma; do
-	start_hcp --transport=$transport --bwlimit=1M --block-size=64K image x:lun:/vol0@1M 2>/dev/null
+	start_hcp --transport=$transport --bwlimit=400K --block-size=64K image x:lun:/vol0@1M 2>/dev/null
 	wait_for 60 has_records 500 || fail 'nothing was stored'
 	expect 4 hcp --transport=$transport image x:lun:/vol0
 	says 'lun:/vol0: another copy is writing to it'

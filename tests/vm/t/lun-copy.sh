@@ -24,7 +24,7 @@ for disk in /dev/vda /dev/vdb; do
 	dd if=before of=$disk bs=1M oflag=direct status=none
 done
 make_lun vol0 dev=/dev/vda,cache=16M,mode=writeback
-make_lun vol1 dev=/dev/vdb,cache=16M
+make_lun vol1 dev=/dev/vdb,cache=24M
 wait_for 10 test -c /dev/hearth/vol1
 export_tcp hearth_0/vol0 hearth_0/vol1
 
