@@ -93,6 +93,11 @@ bench-rdma: ## the mover and its peers over Soft-RoCE in a guest, to build/bench
 	@$(MAKE) -C userspace all
 	@KERNEL=$(GUEST_KERNEL) tests/bench/rdma
 
+bench-rdma-counted: ## what the CPUs touch while a LUN is filled over RDMA, counted in a guest, to build/bench/rdma-counted.json
+	@tests/deps build check bench
+	@$(MAKE) -C userspace all
+	@KERNEL=$(GUEST_KERNEL) tests/bench/rdma-counted
+
 bench-uml: ## Hearth and its peers at native speed under User Mode Linux, to build/bench/uml.json
 	@tests/deps build uml
 	@tests/bench/uml
@@ -148,5 +153,5 @@ clean: ## remove everything built
 	rm -rf build
 
 .PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
-	bench-cache bench-copy bench-lun bench-rdma bench-report bench-streams bench-study bench-uml bench-wan vm lint \
+	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

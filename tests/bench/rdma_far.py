@@ -66,14 +66,14 @@ def ends_of(program, queues):
 def listening():
     """How many perftest servers wait for a client."""
     shown = subprocess.run(["rdma", "resource", "show", "cm_id"], capture_output=True, check=True, text=True).stdout
-    return sum("LISTEN" in line and re.search(r":1851[56] ", line) is not None for line in shown.splitlines())
+    return len(set(re.findall(r"LISTEN .*:(1851[56])\b", shown)))
 
 
 def perftest(program, queues):
     """Gb/s in both directions together; 0 if it does not end."""
     servers, clients = ends_of(program, queues)
     far = [subprocess.Popen(s, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for s in servers]
-    await_true(lambda: listening() == len(servers), f"servers of {program}")
+    await_true(lambda: listening() == len(servers) or any(server.poll() is not None for server in far), f"servers of {program}")
     near = [subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for c in clients]
     total, deadline = 0, time.monotonic() + HANGS_S
     for client in near:

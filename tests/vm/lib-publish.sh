@@ -9,7 +9,7 @@ hearthcp=$HEARTH_BUILD/userspace/hearthcp
 # make_tree DIRECTORY FILES: on an xfs of its own, which has what tmpfs has not.
 make_tree() {
 	local at=$1
-	truncate -s 1G "$at.xfs"
+	truncate -s 2G "$at.xfs"
 	mkfs.xfs -q "$at.xfs"
 	mkdir "$at"
 	mount -o loop "$at.xfs" "$at"

@@ -41,7 +41,7 @@ bool hearth_direct_is_on_disk(const struct hearth_job *job, int fd)
 	return hearth_numa_is_disk("", disk);
 }
 
-/* Of files that somebody may neither write to nor owns, the kernel says that all of it is cached. */
+/* Of a file that one may neither write to nor owns, the kernel says that all of it is cached. */
 static bool can_ask(int fd, const struct stat *st)
 {
 	return !geteuid() || st->st_uid == geteuid() ||

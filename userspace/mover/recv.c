@@ -472,6 +472,7 @@ enum hearth_exit hearth_receive(struct hearth_job *job, const struct hearth_wire
 				uint32_t nr_expected)
 {
 	struct hearth_receiver *r = calloc(1, sizeof(*r));
+
 	if (r)
 		hearth_engine_place(job, wires, "receiver", destination, &r->numa);
 	if (r && job->opt.publishes)

@@ -56,7 +56,8 @@ static void report(struct hearth_source *src, struct hearth_batch *batch, struct
 
 static int open_file(struct hearth_source *src, struct hearth_batch *batch, struct hearth_entry *e)
 {
-	struct hearth_dirs *dirs = &src->sender->dirs;
+	struct hearth_sender *s = src->sender;
+	struct hearth_dirs *dirs = &s->dirs;
 	struct stat st;
 	int dir_fd, fd;
 
@@ -80,8 +81,7 @@ static int open_file(struct hearth_source *src, struct hearth_batch *batch, stru
 		e->is_sparse = false;
 	src->fd = fd;
 	src->fd_voff = e->voff;
-	src->is_direct = hearth_direct_begin_read(src->sender->job, src->sender->engine.is_split, fd,
-						    e->size);
+	src->is_direct = hearth_direct_begin_read(s->job, s->engine.is_split, fd, e->size);
 	return fd;
 }
 

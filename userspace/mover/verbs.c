@@ -275,7 +275,7 @@ int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 	return rail->pool_mr ? 0 : hearth_verbs_fail(r->why, rail->device, "ibv_reg_mr", -errno);
 }
 
-/* What a device says it has, the library for it may not, or a virtual function may have none left. */
+/* What a device says it has its library may not, or a virtual function has none left. */
 static bool has_windows(struct ibv_context *verbs, struct ibv_pd *pd)
 {
 	struct ibv_device_attr attr;
