@@ -79,8 +79,8 @@ int hearth_lun_write(struct hearth_lun *lun, const void *data, uint64_t len, uin
 int hearth_lun_clear(struct hearth_lun *lun, uint64_t len, uint64_t offset);
 
 /*
- * Does @what, one of HEARTH_IOC_* that take a range, to the bytes from @at on of the LUN itself, all
- * of them, however often a signal comes. 0 or -errno.
+ * Does @what, one of HEARTH_IOC_* that take a range, to the bytes from @at on of the LUN itself,
+ * all of them, however often a signal comes. 0 or -errno.
  */
 int hearth_lun_act(const struct hearth_lun *lun, unsigned long what, uint32_t flags, uint64_t len,
 		   uint64_t at);
