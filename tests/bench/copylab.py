@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 
+from listen import await_listener
+
 NEAR, FAR = f"hb-near-{os.getpid()}", f"hb-far-{os.getpid()}"
 NEAR_IP, FAR_IP = "10.77.7.1", "10.77.7.2"
 IN_NEAR, IN_FAR = ["ip", "netns", "exec", NEAR], ["ip", "netns", "exec", FAR]
@@ -87,18 +89,6 @@ def forget(path):
     os.fsync(fd)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(fd)
-
-
-def await_listener(pid):
-    """Waits until something listens in the process's network namespace: nc and rsync do not tell when they do."""
-    for _ in range(1000):
-        for table in ("tcp", "tcp6"):
-            with open(f"/proc/{pid}/net/{table}") as f:
-                if os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net") and \
-                        any(line.split()[3] == "0A" for line in list(f)[1:]):
-                    return
-        time.sleep(0.01)
-    sys.exit("a peer's server did not start to listen")
 
 
 def busy_seconds():

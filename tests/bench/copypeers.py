@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 
-from copylab import FAR_IP, IN_FAR, IN_NEAR, QUIET, Run, await_listener, measured
+from copylab import FAR_IP, IN_FAR, IN_NEAR, QUIET, Run, measured
+from listen import await_listener
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.path.join(TOP, "build", "userspace")
