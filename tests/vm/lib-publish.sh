@@ -164,3 +164,26 @@ is_no_erofs() {
 	mkdir -p nothing
 	! mount -t erofs -o ro "$1" nothing 2>/dev/null || fail "$1: half an image can be mounted"
 }
+
+# begin_publishing FILES: a tree with so many small files, and what it takes to publish it over RDMA and to mount it elsewhere.
+begin_publishing() {
+	modprobe -a loop erofs xfs
+	start_mover
+	make_rail
+	make_tree tree "$1"
+	# other tests do without
+	[ -S /run/udev/control ] || defer udevadm control --exit
+	start_udev
+	start_net
+}
+
+# shown TREE: a new session's disk holds it.
+shown() {
+	login tcp
+	whole "$(disk_of tcp)"
+	mount_image "$(disk_of tcp)" there
+	defer umount "$PWD/there"
+	same_as_tree "$1" there
+	undo_now umount "$PWD/there"
+	undo_now logout tcp
+}

@@ -12,27 +12,10 @@
 . "$HEARTH_TESTS/lib-rdma.sh"
 . "$HEARTH_TESTS/lib-publish.sh"
 
-modprobe -a loop erofs xfs
-start_mover
-make_rail
-make_tree tree 300
+begin_publishing 300
 make_lun vol0 dev=/dev/vdb,cache=64M
 make_lun vol1 dev=/dev/vdc,cache=16M
 wait_for 10 test -c /dev/hearth/vol0
-# other tests do without
-[ -S /run/udev/control ] || defer udevadm control --exit
-start_udev
-
-# shown TREE: a new session's disk holds it.
-shown() {
-	login tcp
-	whole "$(disk_of tcp)"
-	mount_image "$(disk_of tcp)" there
-	defer umount "$PWD/there"
-	same_as_tree "$1" there
-	undo_now umount "$PWD/there"
-	undo_now logout tcp
-}
 
 # Once published to, all of it, a LUN is read-only.
 writable_again() {
@@ -44,7 +27,6 @@ writable_again() {
 
 # One that was full of other things.
 fill /dev/hearth/vol0
-start_net
 export_tcp hearth_0/vol0
 expect 0 hcp --json --transport=tcp --publish tree x:lun:/vol0
 equal transport "$(summary 's["transport"]')" tcp
@@ -99,3 +81,11 @@ dd if=/dev/hearth/vol0 of=half bs=1M count=64 status=none
 is_no_erofs half
 expect 0 hcp --publish tree x:lun:/vol0
 shown tree
+
+# Two initiators at once: another one is in the middle of it when a session comes, and when it goes.
+attach_lun hearth_0/vol0
+mount_image "$disk" elsewhere
+defer umount "$PWD/elsewhere"
+shown tree
+same_as_tree tree elsewhere
+undo_now umount "$PWD/elsewhere"
