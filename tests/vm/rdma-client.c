@@ -117,24 +117,36 @@ int client_knock(struct client *c, const void *request, size_t len, uint32_t nr_
 	return rdma_connect(c->id, &param) ? -errno : 0;
 }
 
-void client_join(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode)
+void client_connect(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode)
 {
 	struct hearth_rdma_proof proof = { .version = HEARTH_RDMA_VERSION,
 					   .session = c->ticket.session };
-	uint8_t go[16];
-	struct hearth_writer w = hearth_writer_of(go, sizeof(go));
 	uint8_t request[HEARTH_RDMA_REQUEST_BYTES];
-	struct hearth_reader r;
 
 	CHECK(!*client_ask(c, HEARTH_RDMA_VERSION, mode));
 	hearth_rdma_put_request(request, &proof, &c->ticket, c->nonce);
 	CHECK(!client_knock(c, request, sizeof(request), nr_recvs));
+}
+
+void client_go(struct client *c, uint8_t mode, uint32_t block_bytes, uint64_t memory_bytes)
+{
+	uint8_t go[16];
+	struct hearth_writer w = hearth_writer_of(go, sizeof(go));
+
 	hearth_put_u8(&w, STEP_GO);
 	hearth_put_u8(&w, 1);
 	hearth_put_u8(&w, mode);
-	hearth_put_u32(&w, 512 << 10);
-	hearth_put_u64(&w, HEARTH_POOL_START_BYTES);
+	hearth_put_u32(&w, block_bytes);
+	hearth_put_u64(&w, memory_bytes);
 	CHECK(!hearth_control_send(&c->control, HEARTH_FRAME_RAILS, go, w.len));
+}
+
+void client_join(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode)
+{
+	struct hearth_reader r;
+
+	client_connect(c, nr_recvs, mode);
+	client_go(c, (uint8_t)mode, CLIENT_BLOCK_BYTES, 0);
 	CHECK(!*hear_step(c, STEP_SET, &r));
 }
 

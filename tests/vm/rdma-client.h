@@ -39,7 +39,16 @@ const char *client_ask(struct client *c, uint16_t version, enum hearth_rdma_mode
 /* Connects with this in the request. 0 or -errno. */
 int client_knock(struct client *c, const void *request, size_t len, uint32_t nr_recvs);
 
-/* Connects as one that knows the key, with so many receives posted; all set to begin. */
+/* What blocks have where nobody says how long they are to be. */
+#define CLIENT_BLOCK_BYTES (512u << 10)
+
+/* Connects as one that knows the key, with so many receives posted. */
+void client_connect(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode);
+
+/* Asks for a mode, blocks of this length, and so much memory for all. */
+void client_go(struct client *c, uint8_t mode, uint32_t block_bytes, uint64_t memory_bytes);
+
+/* Both, as an honest client does; all set to begin. */
 void client_join(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mode);
 
 /* Sends a message, or any bytes; the completion's status. */

@@ -28,6 +28,42 @@ static void begin(struct client *c, uint32_t nr_recvs, enum hearth_rdma_mode mod
 	client_join(c, nr_recvs, mode);
 }
 
+static void ask_for_what_there_is_not(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t mode;
+		uint32_t block_bytes;
+		uint64_t memory_bytes;
+	} bad[] = {
+		{ "a mode that there is not", HEARTH_NR_RDMA_MODES, CLIENT_BLOCK_BYTES, 0 },
+		{ "a mode left open", HEARTH_RDMA_MODE_AUTO, CLIENT_BLOCK_BYTES, 0 },
+		{ "all memory", HEARTH_RDMA_MODE_READ, CLIENT_BLOCK_BYTES, UINT64_MAX },
+		{ "no blocks", HEARTH_RDMA_MODE_READ, 0, HEARTH_POOL_START_BYTES },
+		{ "shorter blocks", HEARTH_RDMA_MODE_READ, CLIENT_BLOCK_BYTES / 2,
+		  HEARTH_POOL_START_BYTES },
+		{ "blocks that are no pages", HEARTH_RDMA_MODE_READ, CLIENT_BLOCK_BYTES + 1,
+		  HEARTH_POOL_START_BYTES },
+		{ "blocks three times as long", HEARTH_RDMA_MODE_READ, 3 * CLIENT_BLOCK_BYTES,
+		  HEARTH_POOL_START_BYTES },
+		{ "blocks of which two fit", HEARTH_RDMA_MODE_WRITE, 16u << 20,
+		  HEARTH_POOL_START_BYTES },
+		{ "blocks that are too long", HEARTH_RDMA_MODE_WRITE, 32u << 20, 128u << 20 },
+	};
+	struct hearth_frame f;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		fprintf(stderr, "%s\n", bad[i].what);
+		client_start(&one, program, path, HEARTH_SERVER_RECEIVES);
+		client_connect(&one, HEARTH_RDMA_RECVS, HEARTH_RDMA_MODE_AUTO);
+		client_go(&one, bad[i].mode, bad[i].block_bytes, bad[i].memory_bytes);
+		while (!hearth_control_recv(&one.control, &f))
+			CHECK(f.type != HEARTH_FRAME_RAILED);
+		client_end(&one);
+	}
+	puts("who asks for blocks or memory that no client asks for gets none");
+}
+
 static void replay_keys(void)
 {
 	struct hearth_rdma_msg slot;
@@ -132,6 +168,7 @@ int main(int argc, char **argv)
 	program = argv[1];
 	path = argv[2];
 	be_of_another_version();
+	ask_for_what_there_is_not();
 	replay_keys();
 	have_no_receives();
 	offer_nothing();

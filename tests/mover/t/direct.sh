@@ -46,18 +46,20 @@ done
 cmp src/even even
 # So it is by itself with one of 64 MiB, however few CPUs there are; but what is in the cache is read from there.
 mkdir large
-random_file large/file 67109000
-sync large/file
-drop large/file
-expect 0 ncp large/file "$HOST:$PWD/large/push"
-for f in large/file large/push; do
-	[ "$(cached $f)" -le 1 ] || fail "$f: $(cached $f) pages in the cache"
-done
-expect 0 ncp --direct=no large/file "$HOST:$PWD/large/through"
-[ "$(cached large/file)" -gt 16000 ] || fail "--direct=no left $(cached large/file) pages in the cache"
-expect 0 ncp large/file "$HOST:$PWD/large/again"
-[ "$(cached large/file)" -gt 16000 ] || fail "reading threw the file out of the cache"
-for f in push through again; do cmp large/file large/$f; done
+if [ -e "/sys/dev/block/$(stat -c %Hd:%Ld large)" ]; then
+	random_file large/file 67109000
+	sync large/file
+	drop large/file
+	expect 0 ncp large/file "$HOST:$PWD/large/push"
+	for f in large/file large/push; do
+		[ "$(cached $f)" -le 1 ] || fail "$f: $(cached $f) pages in the cache"
+	done
+	expect 0 ncp --direct=no large/file "$HOST:$PWD/large/through"
+	[ "$(cached large/file)" -gt 16000 ] || fail "--direct=no left $(cached large/file) pages in the cache"
+	expect 0 ncp large/file "$HOST:$PWD/large/again"
+	[ "$(cached large/file)" -gt 16000 ] || fail "reading threw the file out of the cache"
+	for f in push through again; do cmp large/file large/$f; done
+fi
 rm -r large
 # What is interrupted continues.
 "$HEARTHCP" --direct=yes --bwlimit=1000 src/odd again 2> err &
