@@ -65,10 +65,12 @@ undo_now umount "$PWD/there"
 
 # One at a time. Killed in the middle it is no file system any more; the next run makes one again.
 start_hcp --publish --bwlimit=200K --memory=1M --block-size=64K tree x:lun:/vol0 2>said
+# What the node has cached of the device would not change.
 not_erofs() {
-	! blkid -p /dev/vdb | grep -q erofs
+	dd if=/dev/hearth/vol0 of=begin bs=64K count=1 status=none
+	! blkid -p begin | grep -q erofs
 }
-wait_for 60 not_erofs
+wait_for 60 not_erofs || fail "it is a file system still: $(<said)"
 expect 4 hcp --publish tree x:lun:/vol0
 says 'lun:/vol0: another copy is writing to it'
 kill -9 $copy
