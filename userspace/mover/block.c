@@ -85,6 +85,11 @@ void hearth_block_mark_packed(struct hearth_block *b, uint32_t packed)
 	b->packed = packed;
 }
 
+void hearth_block_make_void(struct hearth_block *b)
+{
+	memset(b->trailer, 0xff, sizeof(b->trailer));
+}
+
 int hearth_block_parse_header(struct hearth_block *b, uint64_t session)
 {
 	struct hearth_reader r = hearth_reader_of(b->head, HEARTH_BLOCK_HEADER_BYTES);
@@ -143,8 +148,7 @@ int hearth_block_verify(const struct hearth_block *b)
 
 	if (b->is_damaged)
 		return -EBADMSG;
-	if (!b->is_hashed)
-		return 0;
-	XXH128_canonicalFromHash(&sum, block_hash(b));
+	if (b->is_hashed)
+		XXH128_canonicalFromHash(&sum, block_hash(b));
 	return memcmp(sum.digest, b->trailer, sizeof(b->trailer)) ? -EBADMSG : 0;
 }

@@ -12,7 +12,9 @@
  *   header   u32 magic, u8 version, u8 flags, u16 nr_segments,
  *            u32 payload_bytes, u32 packed_bytes, u64 sequence, u64 session
  *   segment  u64 offset in the virtual file, u64 length (top byte: kind)
- *   trailer  XXH3-128 of the payload, seeded with XXH3-64 of header and table
+ *   trailer  XXH3-128 of the payload, seeded with XXH3-64 of header and table;
+ *            without a checksum zeros, or ones if the payload is void: it could
+ *            not be read as it went out, and the receiver is to ask again
  *
  * A *hole* segment stands for zeros and a *fault* segment for bytes that could
  * not be read; neither has payload. The payload of a *sum* segment is the XXH3-128
@@ -90,7 +92,7 @@ struct hearth_block {
 	uint8_t volume; /* sender: where the receiver writes it, by the receiver's number */
 	uint64_t seq;
 	uint64_t session;
-	int payload_fd; /* the payload is also here, for sendfile(); or -1 */
+	int payload_fd; /* for sendfile(): the payload is here, in @data only if hashed; or -1 */
 	uint64_t payload_offset;
 	uint8_t trailer[HEARTH_BLOCK_TRAILER_BYTES];
 	struct hearth_segment segs[HEARTH_BLOCK_MAX_SEGMENTS];
@@ -104,7 +106,7 @@ bool hearth_block_add(struct hearth_block *b, enum hearth_segment_kind kind, uin
 
 static inline bool hearth_block_is_full(const struct hearth_block *b)
 {
-	return b->data_bytes - b->len < HEARTH_BLOCK_MIN_PAYLOAD ||
+	return b->data_bytes - b->len < HEARTH_BLOCK_MIN_PAYLOAD || b->payload_fd >= 0 ||
 	       b->nr_segs == HEARTH_BLOCK_MAX_SEGMENTS;
 }
 
@@ -113,6 +115,9 @@ void hearth_block_seal(struct hearth_block *b, bool is_hashed);
 
 /* Marks the header of a sealed block as packed, or takes the mark away. */
 void hearth_block_mark_packed(struct hearth_block *b, uint32_t packed);
+
+/* Takes back what the trailer of a sealed block says of its payload. */
+void hearth_block_make_void(struct hearth_block *b);
 
 /* Bytes of header and table on the wire. */
 size_t hearth_block_head_bytes(const struct hearth_block *b);
@@ -124,7 +129,7 @@ size_t hearth_block_head_bytes(const struct hearth_block *b);
 int hearth_block_parse_header(struct hearth_block *b, uint64_t session);
 int hearth_block_parse_table(struct hearth_block *b);
 
-/* 0, or -EBADMSG if the content is not what the trailer says. */
+/* 0, or -EBADMSG if the content is not what the trailer says, or void. */
 int hearth_block_verify(const struct hearth_block *b);
 
 #endif

@@ -118,6 +118,7 @@ static void fused_worker(void *engine, struct hearth_stream *stream)
 	struct hearth_block *b;
 
 	hearth_source_init(&src, s, 0);
+	src.stream = stream;
 	while (await_turn(s, stream) && (b = next_block(s, &src, true)) && send_block(s, stream, b))
 		;
 	hearth_source_exit(&src);

@@ -111,6 +111,8 @@ struct hearth_source {
 	struct hearth_work *work; /* what it takes from */
 	int fd;
 	bool is_direct; /* it is read past the page cache */
+	const struct hearth_stream *stream; /* that its blocks go over; NULL: any */
+	uint32_t min_spliced; /* of what is filled in now, parts as long stay where they are */
 	uint64_t fd_voff; /* which file that is */
 };
 

@@ -13,6 +13,9 @@
 #include "lun.h"
 #include "send.h"
 
+/* Shorter payloads are not worth a descriptor. */
+#define MIN_SPLICED_BYTES (128u << 10)
+
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 #define PAGE_BYTES 4096u
 
@@ -23,6 +26,8 @@ void hearth_source_init(struct hearth_source *src, struct hearth_sender *s, uint
 	src->fd = -1;
 	src->fd_voff = 0;
 	src->is_direct = false;
+	src->stream = NULL;
+	src->min_spliced = UINT32_MAX;
 }
 
 void hearth_source_exit(struct hearth_source *src)
@@ -215,7 +220,25 @@ static void fill_from_memory(struct hearth_source *src, struct hearth_block *b, 
 	b->len += (uint32_t)len;
 }
 
-/* A measurement of splicing: the file itself goes out, and is read only to be hashed. */
+/*
+ * From which length on parts of a range can go out without being looked at. A checksum over a
+ * mapping of the file costs more than the copy that it saves. What failed on its way is read, to
+ * find out why.
+ */
+static uint32_t min_spliced(const struct hearth_source *src, const struct hearth_work_range *range)
+{
+	const struct hearth_sender *s = src->sender;
+	uint64_t flags = s->job->opt.flags;
+
+	if (s->job->opt.bench & HEARTH_BENCH_SPLICE)
+		return 0;
+	if (!(flags & HEARTH_UNHASHED) || flags & (HEARTH_SPARSE | HEARTH_IN_ORDER) ||
+	    range->tries || s->lun || !src->stream || !hearth_tcp_takes_files(src->stream))
+		return UINT32_MAX;
+	return MIN_SPLICED_BYTES;
+}
+
+/* The file itself goes out, and is read only to be hashed. */
 static ssize_t read_spliced(struct hearth_source *src, struct hearth_block *b, int fd, uint64_t len,
 			    uint64_t offset)
 {
@@ -278,7 +301,8 @@ static uint64_t fill_part(struct hearth_source *src, struct hearth_block *b,
 
 	if (fd >= 0 && e->is_sparse)
 		len = probe_hole(fd, voff - e->voff, len, &kind);
-	if (fd >= 0 && bench & HEARTH_BENCH_SPLICE && !b->len && kind == HEARTH_SEGMENT_DATA)
+	if (fd >= 0 && len >= src->min_spliced && !src->is_direct && !b->len &&
+	    kind == HEARTH_SEGMENT_DATA)
 		got = read_spliced(src, b, fd, len, voff - e->voff);
 	else if (fd >= 0 && kind == HEARTH_SEGMENT_DATA && src->is_direct)
 		got = hearth_direct_read(fd, b->data + b->len, len, b->data_bytes - b->len,
@@ -323,7 +347,8 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 	struct hearth_batch *batch = NULL;
 	bool is_cut = false;
 
-	while (range.len && !is_cut && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+	src->min_spliced = min_spliced(src, &range);
+	while (range.len && !is_cut && b->payload_fd < 0 && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
 		struct hearth_entry *e;
 		uint64_t part, done;
 

@@ -88,8 +88,18 @@ static void count_wire(struct tcp_stream *t, const struct iovec *iov, int nr)
 		t->stream.wire_bytes += iov[i].iov_len;
 }
 
+/* What the file does not give any more: the block is void, and asked for again. */
+static int send_void(int out_fd, struct hearth_block *b, size_t len)
+{
+	struct iovec iov = { b->data, len };
+
+	memset(b->data, 0, len);
+	hearth_block_make_void(b);
+	return hearth_writev_all(out_fd, &iov, 1);
+}
+
 /* The payload goes from the page cache to the socket; the kernel copies nothing. */
-static int send_payload(int out_fd, const struct hearth_block *b)
+static int send_payload(int out_fd, struct hearth_block *b)
 {
 	off_t at = (off_t)b->payload_offset;
 	size_t left = b->len;
@@ -97,22 +107,29 @@ static int send_payload(int out_fd, const struct hearth_block *b)
 	while (left) {
 		ssize_t done = sendfile(out_fd, b->payload_fd, &at, left);
 
-		if (!done)
-			return -EIO; /* the file shrank */
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		left -= done > 0 ? (size_t)done : 0;
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return send_void(out_fd, b, left);
+		left -= (size_t)done;
 	}
 	return 0;
 }
 
+/* Corked, no packet is as short as the head or the trailer. */
 static int send_spliced(struct tcp_stream *t, struct hearth_block *b, struct iovec iov[3])
 {
-	int ret = hearth_writev_all(t->out_fd, iov, 1);
+	int is_corked = 1, ret;
 
+	setsockopt(t->out_fd, IPPROTO_TCP, TCP_CORK, &is_corked, sizeof(is_corked));
+	ret = hearth_writev_all(t->out_fd, iov, 1);
 	if (!ret)
 		ret = send_payload(t->out_fd, b);
-	return ret ? ret : hearth_writev_all(t->out_fd, iov + 2, 1);
+	if (!ret)
+		ret = hearth_writev_all(t->out_fd, iov + 2, 1);
+	is_corked = 0;
+	setsockopt(t->out_fd, IPPROTO_TCP, TCP_CORK, &is_corked, sizeof(is_corked));
+	return ret;
 }
 
 static int tcp_send(struct hearth_stream *s, struct hearth_block *b)
@@ -283,6 +300,12 @@ struct hearth_stream *hearth_tcp_stream(int in_fd, int out_fd, uint64_t session)
 int hearth_tcp_socket(const struct hearth_stream *s)
 {
 	return s->ops == &tcp_ops ? ((const struct tcp_stream *)s)->out_fd : -1;
+}
+
+bool hearth_tcp_takes_files(const struct hearth_stream *s)
+{
+	return s->ops == &tcp_ops && !s->compress_level &&
+	       ((const struct tcp_stream *)s)->seal.mode == HEARTH_SEAL_NONE;
 }
 
 void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, const uint8_t *key,

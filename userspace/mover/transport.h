@@ -88,6 +88,9 @@ void hearth_tcp_protect(struct hearth_stream *s, enum hearth_seal_mode mode, con
 /* The socket that a stream sends on; -1: it has none. */
 int hearth_tcp_socket(const struct hearth_stream *s);
 
+/* Whether what a block only has in its payload_fd goes out over the stream as it is. */
+bool hearth_tcp_takes_files(const struct hearth_stream *s);
+
 /* A stream inside this process; @ret_peer is its other end. 0 or -ENOMEM. */
 int hearth_memory_streams(uint64_t session, struct hearth_stream **ret_near,
 			  struct hearth_stream **ret_far);
