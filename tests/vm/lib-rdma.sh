@@ -45,6 +45,14 @@ rail_is_active() {
 	grep -q ACTIVE "/sys/class/infiniband/rail$1/ports/1/state"
 }
 
+# rail_is_at_rest N: nothing goes over it but that somebody asks now and then whether anybody is there.
+rail_is_at_rest() {
+	local sent=/sys/class/infiniband/rail$1/ports/1/hw_counters/sent_pkts before
+	before=$(<"$sent")
+	sleep 1
+	[ $(($(<"$sent") - before)) -lt 50 ]
+}
+
 drop_rail() {
 	[ ! -e "/sys/class/infiniband/$1" ] || rdma link delete "$1"
 }
