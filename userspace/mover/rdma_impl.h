@@ -93,6 +93,8 @@ struct hearth_rdma_queue {
 	uint32_t owed;
 	uint32_t nr_idle_sends;
 	uint16_t idle_sends[HEARTH_RDMA_SENDS];
+	struct hearth_rdma_proof asked; /* the client's */
+	bool is_unproved; /* the far end has yet to answer it */
 	uint64_t echo; /* that came back */
 	uint64_t heard_ns; /* when the peer said something last */
 	uint32_t nr_out; /* requests that have not completed, */
@@ -272,13 +274,18 @@ void hearth_rdma_land_forget(struct hearth_rdma *r, struct hearth_rdma_rail *rai
 int hearth_verbs_listen(struct rdma_event_channel *cm, struct rdma_cm_id **ret, uint16_t *ret_port,
 			char *why);
 int hearth_rdma_listen(struct hearth_rdma *r, uint16_t *ret_port);
-int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to, uint32_t nr);
+/* The first queue pair to an address, before the bundle has its thread. 0 or -errno. */
+int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to);
+/* So that there are @nr instead of each that there is, as far as they can be had; all at once. */
+void hearth_rdma_connect_more(struct hearth_rdma *r, uint32_t nr);
 void hearth_rdma_cm_events(struct hearth_rdma *r);
 
 /* rdma.c */
 int hearth_rdma_start(struct hearth_rdma *r);
 /* Waits until @nr queue pairs are live, which then are all. 0 or -ETIMEDOUT. */
 int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s);
+/* Waits until those that are on their way up are live, or have failed. */
+void hearth_rdma_settle(struct hearth_rdma *r, uint32_t timeout_ms);
 void hearth_rdma_stop_listening(struct hearth_rdma *r);
 void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES]);
 void hearth_rdma_advance(struct hearth_rdma *r);
@@ -303,7 +310,9 @@ struct hearth_rdma_shape {
 int hearth_rdma_make_pool(struct hearth_rdma *r);
 /* Bytes that this end may register. */
 uint64_t hearth_rdma_most(const struct hearth_rdma *r);
-/* Decides how blocks go, once connected: by the path where the plan leaves it open. */
+/* Decides how blocks go, with one queue pair to each address: by the path where the plan leaves it open. */
+enum hearth_rdma_mode hearth_rdma_choose_mode(const struct hearth_rdma *r);
+/* And the rest, for @ret->mode, once all are connected. */
 void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 			struct hearth_rdma_shape *ret);
 /* Before any block does. 0 or -errno: what is registered may change. */

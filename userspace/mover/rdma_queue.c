@@ -306,10 +306,11 @@ static void take_echo(struct hearth_rdma_queue *q, uint64_t came_back)
 static void hear(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m)
 {
 	/* What comes over a connection proves that it is one; its event may come later. */
-	hearth_rdma_queue_up(q);
+	if (!q->is_unproved)
+		hearth_rdma_queue_up(q);
 	q->heard_ns = hearth_now_ns();
 	q->credits += m->credits;
-	if (q->credits > HEARTH_RDMA_RECVS)
+	if (q->credits > HEARTH_RDMA_RECVS || q->is_unproved)
 		hearth_rdma_queue_fail(q, "ibv_poll_cq", "the far end broke the protocol");
 	else if (m->type == HEARTH_RDMA_PING)
 		echo(q, m);

@@ -125,22 +125,28 @@ static int replace_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t me
 	return ret ? ret : register_all(r);
 }
 
-void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
-			struct hearth_rdma_shape *ret)
+enum hearth_rdma_mode hearth_rdma_choose_mode(const struct hearth_rdma *r)
 {
-	uint64_t on_the_way = path_bytes(r), at_once = 0, most = hearth_rdma_most(r);
-	uint64_t before = pool_bytes(r), memory;
-	uint32_t nr = hearth_rdma_nr_live(r), piece = r->plan.block_bytes;
+	uint32_t piece = r->plan.block_bytes < HEARTH_RDMA_PIECE ? r->plan.block_bytes
+								 : HEARTH_RDMA_PIECE;
+	uint64_t at_once = 0;
 
-	if (piece > HEARTH_RDMA_PIECE)
-		piece = HEARTH_RDMA_PIECE;
-	if (peers_most < most)
-		most = peers_most;
-	memory = before < most ? before : most;
 	for (uint32_t i = 0; i < r->nr_queues; i++)
 		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE)
 			at_once += (uint64_t)r->queues[i]->reads * piece;
-	ret->mode = hearth_rdma_mode_for(r->plan.mode, on_the_way, at_once);
+	return hearth_rdma_mode_for(r->plan.mode, path_bytes(r), at_once * r->plan.read_per_rail);
+}
+
+void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
+			struct hearth_rdma_shape *ret)
+{
+	uint64_t on_the_way = path_bytes(r), most = hearth_rdma_most(r);
+	uint64_t before = pool_bytes(r), memory;
+	uint32_t nr = hearth_rdma_nr_live(r);
+
+	if (peers_most < most)
+		most = peers_most;
+	memory = before < most ? before : most;
 	ret->block_bytes = r->plan.block_bytes;
 	while (nr && r->plan.may_lengthen && ret->block_bytes < LONG_BLOCK_BYTES &&
 	       2ull * ret->block_bytes * HEARTH_RDMA_FIRST_DEPTH * nr <= memory)
