@@ -142,23 +142,33 @@ static void limits_hold_and_are_noticed(void **state)
 
 static void messages_are_as_long_as_the_path_has_use_for(void **state)
 {
-	/* a tenth of a second: product, ways, and the length that becomes of 512 KiB */
+	/* product, round trip, ways, and the length that becomes of 512 KiB */
 	static const struct {
 		uint64_t product;
+		uint64_t rtt_ms;
 		uint32_t nr_ways;
 		uint32_t kib;
-	} cases[] = { { 625000, 1, 512 }, { 625000, 4, 128 }, { 1250000, 4, 256 },
-		      { 125000, 4, 64 }, { 1000, 1, 64 }, { 12500000, 4, 512 } };
+	} cases[] = {
+		{ 625000, 100, 1, 512 },
+		{ 625000, 100, 4, 128 },
+		{ 1250000, 100, 4, 256 },
+		{ 1250000, 100, 16, 128 },
+		{ 12500000, 100, 4, 512 },
+		{ 125000, 100, 4, 128 },
+		{ 1000, 100, 1, 128 },
+		{ 0, 100, 4, 128 }, /* nothing has come yet */
+		{ 25000, 2, 4, 256 }, /* as much a second as before, over a shorter path */
+	};
 	uint32_t most = 512 << 10, last = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(hearth_adapt_message(cases[i].product, 100 * MS, cases[i].nr_ways,
-						      most),
+		assert_int_equal(hearth_adapt_message(cases[i].product, cases[i].rtt_ms * MS,
+						      cases[i].nr_ways, most),
 				 cases[i].kib << 10);
-	/* Near, and before anything is known of the path, the longest. */
+	/* Near, and before it is known how far it is, the longest. */
 	assert_int_equal(hearth_adapt_message(1000, MS / 10, 4, most), most);
-	assert_int_equal(hearth_adapt_message(0, 100 * MS, 4, most), most);
+	assert_int_equal(hearth_adapt_message(0, 0, 4, most), most);
 	/* What was asked for is never exceeded, nor is what is short made shorter. */
 	assert_int_equal(hearth_adapt_message(1ull << 40, 100 * MS, 1, most), most);
 	assert_int_equal(hearth_adapt_message(1000, 100 * MS, 1, 4096), 4096);
