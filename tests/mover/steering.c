@@ -450,6 +450,50 @@ static void a_pool_grows_and_shrinks_while_blocks_are_out(void **state)
 	hearth_pool_exit(&pool);
 }
 
+struct preparation {
+	struct hearth_pool *pool;
+	int ret;
+	uint32_t nr_blocks;
+};
+
+static int prepare(void *ctx, struct hearth_pool_chunk *c)
+{
+	struct preparation *p = ctx;
+
+	assert_true(hearth_pool_is_empty(p->pool));
+	memset(c->memory, 0, c->memory_bytes);
+	p->nr_blocks += c->nr_blocks;
+	return p->ret;
+}
+
+static void a_chunk_is_prepared_before_its_blocks_go_out(void **state)
+{
+	struct hearth_block *out[4];
+	struct hearth_pool pool;
+	struct preparation p = { &pool, -1, 0 };
+
+	(void)state;
+	assert_int_equal(hearth_pool_init(&pool, 4096, 4 * 4096, -1), 0);
+	assert_false(hearth_pool_is_empty(&pool));
+	for (uint32_t i = 0; i < 4; i++)
+		out[i] = hearth_pool_get(&pool);
+	assert_true(hearth_pool_is_empty(&pool));
+	/* Of one that could not be prepared nothing is left. */
+	assert_true(hearth_pool_add(&pool, 3 * 4096, prepare, &p) < 0);
+	assert_null(hearth_pool_try_get(&pool));
+	assert_int_equal(pool.nr_blocks, 4);
+	assert_null(pool.chunks[1].memory);
+	p.ret = 0;
+	assert_int_equal(hearth_pool_add(&pool, 3 * 4096, prepare, &p), 0);
+	assert_int_equal(p.nr_blocks, 6);
+	assert_int_equal(pool.nr_blocks, 7);
+	hearth_pool_put(out[0]);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_non_null(hearth_pool_try_get(&pool));
+	assert_null(hearth_pool_try_get(&pool));
+	hearth_pool_exit(&pool);
+}
+
 /* Adds a block of 100 bytes at @voff and sends it. */
 static uint64_t send(struct hearth_flight *f, struct hearth_block *b, uint64_t voff,
 		     uint32_t stream)
@@ -523,6 +567,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_rises_by_itself_misleads_for_a_while_only),
 		cmocka_unit_test(nothing_is_judged_before_the_streams_are_there),
 		cmocka_unit_test(a_pool_grows_and_shrinks_while_blocks_are_out),
+		cmocka_unit_test(a_chunk_is_prepared_before_its_blocks_go_out),
 		cmocka_unit_test(what_a_lost_stream_had_is_taken_back),
 	};
 

@@ -185,6 +185,7 @@ static void *run(void *arg)
 		if (fds[0].revents && read(r->wake_fd, &count, sizeof(count)) < 0)
 			break;
 		hearth_rdma_poll(r);
+		hearth_rdma_grow(r);
 		tell_job(r);
 	}
 	pthread_mutex_unlock(&r->lock);

@@ -104,7 +104,7 @@ static void arrive(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
 	if (a->msg.head_len <= HEARTH_RDMA_INLINE_HEAD)
 		memcpy(b->head, a->head, a->msg.head_len);
 	memcpy(b->trailer, a->msg.trailer, sizeof(b->trailer));
-	memcpy(r->parcels[b - hearth_rdma_blocks(r)].tag, a->msg.tag, sizeof(a->msg.tag));
+	memcpy(hearth_rdma_parcel(r, b)->tag, a->msg.tag, sizeof(a->msg.tag));
 	b->len = a->msg.len;
 	b->packed = a->msg.head_len; /* until its head has been looked at */
 	if (b->len)
@@ -166,7 +166,7 @@ static bool start_read(struct hearth_rdma_queue *q)
 	if (!nr_parts)
 		arrive(q, a);
 	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
-					q->rail->pool_mr->lkey))
+					hearth_rdma_lkey(q, b)))
 		return read_payload(q, a);
 	return q->state == HEARTH_RDMA_LIVE;
 }
@@ -184,7 +184,7 @@ static bool tell_slot(struct hearth_rdma_queue *q)
 	expect(q, a, b);
 	m.id = (uint32_t)(a - q->arrivals);
 	m.addr = (uintptr_t)b->data;
-	m.key = q->key;
+	m.key = q->keys[hearth_rdma_chunk(r, b)];
 	m.len = b->data_bytes;
 	m.head_addr = (uintptr_t)b->head;
 	hearth_rdma_queue_send(q, &m);
@@ -397,7 +397,7 @@ static int parse(struct hearth_rdma *r, struct hearth_block *b, struct hearth_se
 		ret = -EPROTO;
 	if (!ret && seal->mode != HEARTH_SEAL_NONE) {
 		seal->nr_received = b->seq;
-		ret = hearth_seal_open(seal, iov, 3, r->parcels[b - hearth_rdma_blocks(r)].tag);
+		ret = hearth_seal_open(seal, iov, 3, hearth_rdma_parcel(r, b)->tag);
 	}
 	return ret ? ret : hearth_block_parse_table(b);
 }
@@ -426,9 +426,9 @@ int hearth_rdma_sink_recv(struct hearth_rdma *r, struct hearth_block **ret, uint
 	do {
 		pthread_mutex_lock(&r->lock);
 		err = next_block(r, &b);
-		is_spares = !err && r->parcels[b - hearth_rdma_blocks(r)].is_spare;
+		is_spares = !err && hearth_rdma_parcel(r, b)->is_spare;
 		if (!err)
-			r->parcels[b - hearth_rdma_blocks(r)].is_spare = false;
+			hearth_rdma_parcel(r, b)->is_spare = false;
 		pthread_mutex_unlock(&r->lock);
 		if (err)
 			return err;
@@ -448,7 +448,7 @@ int hearth_rdma_sink_recv(struct hearth_rdma *r, struct hearth_block **ret, uint
 static void take_spare(struct hearth_rdma *r, struct hearth_block *b)
 {
 	pthread_mutex_lock(&r->lock);
-	r->parcels[b - hearth_rdma_blocks(r)].is_spare = true;
+	hearth_rdma_parcel(r, b)->is_spare = true;
 	r->nr_held++;
 	b->next = NULL;
 	*r->done_tail = b;
