@@ -157,7 +157,7 @@ static void messages_are_as_long_as_the_path_has_use_for(void **state)
 						      most),
 				 cases[i].kib << 10);
 	/* Near, and before anything is known of the path, the longest. */
-	assert_int_equal(hearth_adapt_message(1000, MS / 10, 4, most), most);
+	assert_int_equal(hearth_adapt_message(1000, 9 * MS, 4, most), most);
 	assert_int_equal(hearth_adapt_message(0, 100 * MS, 4, most), most);
 	/* What was asked for is never exceeded, nor is what is short made shorter. */
 	assert_int_equal(hearth_adapt_message(1ull << 40, 100 * MS, 1, most), most);

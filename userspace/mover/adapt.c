@@ -20,6 +20,7 @@
 /* Messages of each way over a far path, and what they are worth their while from. */
 #define MESSAGES_PER_WAY 4
 #define LEAST_MESSAGE (64u << 10)
+#define LONG_WAY_NS (10 * MS) /* on a shorter one no block is in the way for long */
 
 /* Depth: what a change brings is seen after a trip; less must have been enough for so long. */
 #define DEPTH_TRIPS 2
@@ -128,7 +129,7 @@ uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_way
 	uint64_t wanted = 2 * product / ((uint64_t)MESSAGES_PER_WAY * (nr_ways ? nr_ways : 1));
 	uint32_t len = most;
 
-	if (!product || rtt_ns < HEARTH_ADAPT_FAR_NS)
+	if (!product || rtt_ns < LONG_WAY_NS)
 		return most;
 	while (len / 2 >= greater(wanted, LEAST_MESSAGE))
 		len /= 2;
