@@ -125,9 +125,10 @@ struct hearth_range {
 #define HEARTH_IOC_ZERO		_IOWR(HEARTH_IOC_MAGIC, 2, struct hearth_range)
 
 /*
- * HEARTH_IOC_WARM - read what is not in the cache yet.  EBADF: not open for
- * reading; ENOSPC: the cache is smaller than the range; ENOMEM: it has no room
- * just now; EIO: the device cannot read what lies behind @done; EINTR: a signal came.
+ * HEARTH_IOC_WARM - read what is not in the cache yet; all of it counts as asked
+ * for, and outlives what is only read once.  EBADF: not open for reading; ENOSPC:
+ * the cache is smaller than the range; ENOMEM: it has no room just now; EIO: the
+ * device cannot read what lies behind @done; EINTR: a signal came.
  */
 #define HEARTH_IOC_WARM		_IOWR(HEARTH_IOC_MAGIC, 3, struct hearth_range)
 

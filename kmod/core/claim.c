@@ -16,6 +16,7 @@
 #include "flush.h"
 #include "index.h"
 #include "lookup.h"
+#include "policy.h"
 #include "range.h"
 #include "readahead.h"
 #include "rehome.h"
@@ -71,7 +72,10 @@ static u16 take_hits(struct hearth_io *io, struct hearth_extent *ext)
 	return missing;
 }
 
-/* The frames that do not hold all that a request covers of them. */
+/*
+ * The frames that do not hold all that a request covers of them; the others have been
+ * asked for once more, unless that is readahead.
+ */
 static u16 missing_frames(struct hearth_io *io, struct hearth_extent *ext)
 {
 	unsigned long todo = hearth_io_frames(io, ext->key);
@@ -85,6 +89,8 @@ static u16 missing_frames(struct hearth_io *io, struct hearth_extent *ext)
 		frame = ext->frames[i];
 		if (!frame || hearth_io_sectors(io, base + i) & ~frame->valid)
 			missing |= BIT(i);
+		else if (!hearth_io_is_ahead(io))
+			hearth_policy_touch(frame);
 	}
 	return missing;
 }

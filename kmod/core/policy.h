@@ -58,7 +58,7 @@ bool hearth_policy_unpark(struct hearth_policy *policy, unsigned int max);
 struct hearth_frame *hearth_policy_victim(struct hearth_policy *policy);
 
 /**
- * hearth_policy_touch() - a frame was hit
+ * hearth_policy_touch() - a frame was hit, or asked for by name
  * @frame: the frame
  *
  * Stores only until the counter is saturated, so that the line of a hot frame

@@ -6,6 +6,7 @@
 #include "copy.h"
 #include "dirty.h"
 #include "index.h"
+#include "policy.h"
 #include "pool.h"
 #include "rehome.h"
 #include "show.h"
@@ -213,6 +214,9 @@ static void install_page(struct hearth_io *io, struct hearth_slot *slot,
 		hearth_pool_insert(io->cache, frame);
 	else if (!old)
 		hearth_pool_renew(io->cache, frame);
+	/* to be fetched by name is to be asked for */
+	if (io->op == HEARTH_OP_PREFETCH && !hearth_io_is_ahead(io))
+		hearth_policy_touch(frame);
 	hearth_pool_put_page(io->cache, old);
 	if (io->behind) {
 		hearth_dirty_set(io->cache, frame, slot->good);

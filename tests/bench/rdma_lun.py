@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The cases of rdma-guest that have to do with a LUN.
 
-register-1g   preparing, mapping and registering a window of a LUN, and registering anonymous memory that is there
+register-1g   preparing, mapping and registering a window of a LUN, and registering anonymous memory that is there, of the
+              pages that the kernel gives (huge ones) and of small ones, as a window has them ("ib_reg_mr-4k")
 lun-pull      a file into a LUN with mode=writeback
 lun-pull-wt   into one with mode=writethrough, where a disk of the same kind is a peer, too
 lun-read-4k   reads of a warm LUN by libhearth beside ib_read_lat, while an initiator writes to the LUN and verifies; and
@@ -107,8 +108,12 @@ class Registration:
         self.line = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
         return {"s_per_gib": self.line["anonymous"]}
 
+    def anonymous_small(self):
+        return {"s_per_gib": self.line["anonymous_small"]}
+
     def window(self):
-        return {"s_per_gib": sum(self.line[step] for step in ("prepare", "map", "register"))}
+        steps = {f"{step}_s_per_gib": self.line[step] for step in ("prepare", "map", "register")}
+        return {"s_per_gib": sum(steps.values()), **steps}
 
 
 def pull(words, image, cpu_seconds, *options):

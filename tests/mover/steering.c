@@ -157,7 +157,7 @@ static void messages_are_as_long_as_the_path_has_use_for(void **state)
 		{ 125000, 100, 4, 128 },
 		{ 1000, 100, 1, 128 },
 		{ 0, 100, 4, 128 }, /* nothing has come yet */
-		{ 25000, 2, 4, 256 }, /* as much a second as before, over a shorter path */
+		{ 125000, 10, 4, 256 }, /* as much a second as before, over a shorter path */
 	};
 	uint32_t most = 512 << 10, last = 0;
 
@@ -167,7 +167,7 @@ static void messages_are_as_long_as_the_path_has_use_for(void **state)
 						      cases[i].nr_ways, most),
 				 cases[i].kib << 10);
 	/* Near, and before it is known how far it is, the longest. */
-	assert_int_equal(hearth_adapt_message(1000, MS / 10, 4, most), most);
+	assert_int_equal(hearth_adapt_message(1000, 9 * MS, 4, most), most);
 	assert_int_equal(hearth_adapt_message(0, 0, 4, most), most);
 	/* What was asked for is never exceeded, nor is what is short made shorter. */
 	assert_int_equal(hearth_adapt_message(1ull << 40, 100 * MS, 1, most), most);

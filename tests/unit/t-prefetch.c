@@ -53,6 +53,23 @@ static void what_is_there_is_left_alone(void **state)
 	finish(&rig);
 }
 
+/* A scan of many times the cache passes it by, as it does what has been read twice. */
+static void what_was_fetched_outlives_a_scan(void **state)
+{
+	u32 at;
+
+	(void)state;
+	start(&rig, 320, 256 * E);
+	do_read(&rig, 0, 16 * F);
+	assert_int_equal(fetch(0, 32 * F), 0);
+	do_read(&rig, 64 * F, 32 * F);
+	for (at = 128; at < 2048; at += 16)
+		do_read(&rig, at * F, 16 * F);
+	assert_true(holds(0, 32 * F));
+	assert_false(holds(64 * F, 32 * F));
+	finish(&rig);
+}
+
 /* Only readahead is counted against its bound, and only it leaves marks. */
 static void it_is_no_readahead(void **state)
 {
@@ -175,6 +192,7 @@ int main(void)
 		cmocka_unit_test(what_was_fetched_is_hit),
 		cmocka_unit_test(whole_frames_are_fetched),
 		cmocka_unit_test(what_is_there_is_left_alone),
+		cmocka_unit_test(what_was_fetched_outlives_a_scan),
 		cmocka_unit_test(it_is_no_readahead),
 		cmocka_unit_test(it_waits_for_nobody),
 		cmocka_unit_test(it_says_where_it_failed),

@@ -24,6 +24,7 @@
 #define MESSAGES_PER_TRIP 2
 #define MESSAGE_NS (50 * MS)
 #define LEAST_MESSAGE (128u << 10)
+#define LONG_WAY_NS (10 * MS) /* on a shorter one no block is in the way for long */
 
 /* Depth: what a change brings is seen after a trip; less must have been enough for so long. */
 #define DEPTH_TRIPS 2
@@ -132,7 +133,7 @@ uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_way
 	uint64_t time = greater(rtt_ns / MESSAGES_PER_TRIP, MESSAGE_NS), wanted;
 	uint32_t len = most;
 
-	if (rtt_ns < HEARTH_ADAPT_FAR_NS)
+	if (rtt_ns < LONG_WAY_NS)
 		return most;
 	wanted = (uint64_t)((double)product * (double)time / (double)rtt_ns) /
 		 (nr_ways ? nr_ways : 1);

@@ -37,7 +37,7 @@ struct hearth_berths {
 	pthread_cond_t changed;
 	struct hearth_lun *lun;
 	uint64_t size;
-	uint32_t block_bytes;
+	uint64_t usual; /* how long the last one was: the sender decides */
 	uint32_t nr_refs;
 	uint32_t nr_ready;
 	uint32_t nr_busy; /* threads that do something to the LUN */
@@ -49,7 +49,7 @@ struct hearth_berths {
 	atomic_uint_least64_t landed;
 };
 
-struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size, uint32_t block_bytes)
+struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size)
 {
 	struct hearth_berths *bs = calloc(1, sizeof(*bs));
 
@@ -59,7 +59,6 @@ struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size, u
 	pthread_cond_init(&bs->changed, NULL);
 	bs->lun = lun;
 	bs->size = size;
-	bs->block_bytes = block_bytes;
 	bs->nr_refs = 1;
 	return bs;
 }
@@ -246,10 +245,10 @@ static void drop_locked(struct hearth_berths *bs, struct hearth_berth *b)
 
 static uint32_t most_ahead(const struct hearth_berths *bs)
 {
-	uint32_t nr = HEARTH_BERTHS_AHEAD_BYTES / bs->block_bytes;
+	uint64_t nr = HEARTH_BERTHS_AHEAD_BYTES / bs->usual;
 
 	nr = nr < HEARTH_BERTHS_AHEAD ? nr : HEARTH_BERTHS_AHEAD;
-	return nr > 2 ? nr : 2;
+	return nr > 2 ? (uint32_t)nr : 2;
 }
 
 /* The one that is ready for just that range; what is in its way goes. */
@@ -268,7 +267,7 @@ static struct hearth_berth *take_ready_locked(struct hearth_berths *bs, uint64_t
 		drop_locked(bs, b);
 	}
 	/* What was expected did not come: there it would only be in the way. */
-	b = bs->nr_ready == most_ahead(bs) ? find_ready_locked(bs, 0, UINT64_MAX) : NULL;
+	b = bs->nr_ready >= most_ahead(bs) ? find_ready_locked(bs, 0, UINT64_MAX) : NULL;
 	if (b)
 		drop_locked(bs, b);
 	return NULL;
@@ -285,6 +284,7 @@ struct hearth_berth *hearth_berths_take(struct hearth_berths *bs, uint64_t offse
 	if (begin_locked(bs)) {
 		bs->by = by;
 		bs->device = device;
+		bs->usual = len;
 		bs->next = offset + len > bs->next ? offset + len : bs->next;
 		b = take_ready_locked(bs, offset, len);
 		if (!b)
@@ -346,7 +346,7 @@ static void prepare_ahead(struct hearth_berths *bs)
 	pthread_mutex_lock(&bs->lock);
 	offset = bs->next;
 	len = offset < bs->size ? bs->size - offset : 0;
-	len = len < bs->block_bytes ? len : bs->block_bytes;
+	len = len < bs->usual ? len : bs->usual;
 	if (bs->device && bs->nr_ready < most_ahead(bs) && is_whole_pages(bs, offset, len) &&
 	    begin_locked(bs)) {
 		bs->next += len;

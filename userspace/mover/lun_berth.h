@@ -15,7 +15,7 @@
  * more when its pages become the LUN's: so nothing that comes late over the
  * network can touch what initiators read, and nothing counts as still being
  * written to. To have one at hand when a block is offered, who stores a block
- * prepares one for the range that comes next.
+ * prepares one for the range that comes next, as long as the last one was.
  *
  * What has no berth lands in the pool: what is not whole pages, or in several
  * pieces, and what the kernel or the device refuses to prepare.
@@ -42,9 +42,8 @@ struct hearth_registrar {
 	void (*remove)(void *region);
 };
 
-/* Berths within the LUN's part's first @size bytes, for blocks of up to @block_bytes; or NULL. */
-struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size,
-					uint32_t block_bytes);
+/* Berths within the LUN's part's first @size bytes; or NULL. */
+struct hearth_berths *hearth_berths_new(struct hearth_lun *lun, uint64_t size);
 
 /* A reference more, or less. */
 struct hearth_berths *hearth_berths_get(struct hearth_berths *bs);

@@ -57,7 +57,7 @@ int hearth_lun_end_open(struct hearth_receiver *r, bool is_single)
 /* From here on blocks may land in the LUN by themselves; without berths they do not. */
 static void offer_berths(struct hearth_receiver *r, const struct hearth_entry *e)
 {
-	struct hearth_berths *bs = hearth_berths_new(r->lun, e->size, r->pool->block_bytes);
+	struct hearth_berths *bs = hearth_berths_new(r->lun, e->size);
 
 	pthread_mutex_lock(&r->job->berths_lock);
 	r->job->berths = bs;

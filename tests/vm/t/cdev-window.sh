@@ -205,6 +205,7 @@ os.close(own.fd)
 assert window[0] == 120
 window.close()
 until(lambda: lun.info()['mapped_bytes'] == 0)
+stores, store = os.pipe()
 child = os.fork()
 if not child:
     own = Lun('vol0')
@@ -212,8 +213,10 @@ if not child:
     window = own.map(MIB, 0)
     while True:
         window[:] = b'x' * MIB
+        os.write(store, b'.')
 until(lambda: lun.info()['mapped_bytes'] == MIB)
-time.sleep(0.3)
+for _ in range(3):
+    os.read(stores, 1)
 os.kill(child, signal.SIGKILL)
 os.waitpid(child, 0)
 until(lambda: lun.info()['mapped_bytes'] == 0)
