@@ -71,6 +71,11 @@ check-cycles: ## create, export, use, unexport, delete a LUN and unload the modu
 	@tests/vm/module.sh $(GUEST_KERNEL)
 	@tests/vm/vm -t 2n -k $(GUEST_KERNEL) --limit 36000 --idle 1800 -- tests/vm/guest/cycles $(or $(CYCLES),500)
 
+check-reservations: ## two initiators' reservations with APTPL survive another boot (KERNEL=)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/reservations/run -k $(GUEST_KERNEL)
+
 check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
@@ -152,6 +157,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi \
 	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
