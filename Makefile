@@ -60,9 +60,11 @@ check-debug: ## the tests in guests, on a kernel that finds mistakes (KASAN, loc
 	@tests/vm/module.sh debug
 	@tests/vm/run -k debug
 
-check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledged as durable may be lost (KERNEL=)
+check-powercut: ## cut a guest's power N=100 times, and replay logs of devices: nothing that was acknowledged as durable may be lost (KERNEL=)
 	@tests/deps build check powercut
 	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/powercut/replay -k $(GUEST_KERNEL) --mutant
+	@tests/powercut/replay -k $(GUEST_KERNEL)
 	@tests/powercut/run -k $(GUEST_KERNEL) --mutant
 	@tests/powercut/run -k $(GUEST_KERNEL) -n $(or $(N),100)
 
