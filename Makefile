@@ -78,6 +78,11 @@ check-reservations: ## two initiators' reservations with APTPL survive another b
 	@tests/vm/module.sh $(GUEST_KERNEL)
 	@tests/vm/reservations/run -k $(GUEST_KERNEL)
 
+check-wire: ## verified I/O over iSCSI and iSER on a wire that loses, delays, reorders and doubles packets, and is cut (KERNEL=)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/run -k $(GUEST_KERNEL) tests/vm/rare/fabric-wire.sh
+
 check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
@@ -159,6 +164,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi check-wire \
 	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
