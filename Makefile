@@ -88,6 +88,12 @@ check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstore
 	@tests/vm/module.sh uml
 	@tests/scsi/run
 
+soak: ## everything together for HOURS=1, a fraction will do: verified I/O, faults of every kind, and a report (KERNEL=, also debug)
+	@tests/deps build check $(if $(filter debug,$(KERNEL)),debug)
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@$(MAKE) -C userspace all
+	@tests/soak/run -k $(GUEST_KERNEL) $(or $(HOURS),1)
+
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
 
@@ -164,6 +170,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi check-wire \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi check-wire soak \
 	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean
