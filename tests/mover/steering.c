@@ -142,23 +142,33 @@ static void limits_hold_and_are_noticed(void **state)
 
 static void messages_are_as_long_as_the_path_has_use_for(void **state)
 {
-	/* a tenth of a second: product, ways, and the length that becomes of 512 KiB */
+	/* product, round trip, ways, and the length that becomes of 512 KiB */
 	static const struct {
 		uint64_t product;
+		uint64_t rtt_ms;
 		uint32_t nr_ways;
 		uint32_t kib;
-	} cases[] = { { 625000, 1, 512 }, { 625000, 4, 128 }, { 1250000, 4, 256 },
-		      { 125000, 4, 64 }, { 1000, 1, 64 }, { 12500000, 4, 512 } };
+	} cases[] = {
+		{ 625000, 100, 1, 512 },
+		{ 625000, 100, 4, 128 },
+		{ 1250000, 100, 4, 256 },
+		{ 1250000, 100, 16, 128 },
+		{ 12500000, 100, 4, 512 },
+		{ 125000, 100, 4, 128 },
+		{ 1000, 100, 1, 128 },
+		{ 0, 100, 4, 128 }, /* nothing has come yet */
+		{ 125000, 10, 4, 256 }, /* as much a second as before, over a shorter path */
+	};
 	uint32_t most = 512 << 10, last = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(hearth_adapt_message(cases[i].product, 100 * MS, cases[i].nr_ways,
-						      most),
+		assert_int_equal(hearth_adapt_message(cases[i].product, cases[i].rtt_ms * MS,
+						      cases[i].nr_ways, most),
 				 cases[i].kib << 10);
-	/* Near, and before anything is known of the path, the longest. */
+	/* Near, and before it is known how far it is, the longest. */
 	assert_int_equal(hearth_adapt_message(1000, 9 * MS, 4, most), most);
-	assert_int_equal(hearth_adapt_message(0, 100 * MS, 4, most), most);
+	assert_int_equal(hearth_adapt_message(0, 0, 4, most), most);
 	/* What was asked for is never exceeded, nor is what is short made shorter. */
 	assert_int_equal(hearth_adapt_message(1ull << 40, 100 * MS, 1, most), most);
 	assert_int_equal(hearth_adapt_message(1000, 100 * MS, 1, 4096), 4096);
@@ -440,6 +450,50 @@ static void a_pool_grows_and_shrinks_while_blocks_are_out(void **state)
 	hearth_pool_exit(&pool);
 }
 
+struct preparation {
+	struct hearth_pool *pool;
+	int ret;
+	uint32_t nr_blocks;
+};
+
+static int prepare(void *ctx, struct hearth_pool_chunk *c)
+{
+	struct preparation *p = ctx;
+
+	assert_true(hearth_pool_is_empty(p->pool));
+	memset(c->memory, 0, c->memory_bytes);
+	p->nr_blocks += c->nr_blocks;
+	return p->ret;
+}
+
+static void a_chunk_is_prepared_before_its_blocks_go_out(void **state)
+{
+	struct hearth_block *out[4];
+	struct hearth_pool pool;
+	struct preparation p = { &pool, -1, 0 };
+
+	(void)state;
+	assert_int_equal(hearth_pool_init(&pool, 4096, 4 * 4096, -1), 0);
+	assert_false(hearth_pool_is_empty(&pool));
+	for (uint32_t i = 0; i < 4; i++)
+		out[i] = hearth_pool_get(&pool);
+	assert_true(hearth_pool_is_empty(&pool));
+	/* Of one that could not be prepared nothing is left. */
+	assert_true(hearth_pool_add(&pool, 3 * 4096, prepare, &p) < 0);
+	assert_null(hearth_pool_try_get(&pool));
+	assert_int_equal(pool.nr_blocks, 4);
+	assert_null(pool.chunks[1].memory);
+	p.ret = 0;
+	assert_int_equal(hearth_pool_add(&pool, 3 * 4096, prepare, &p), 0);
+	assert_int_equal(p.nr_blocks, 6);
+	assert_int_equal(pool.nr_blocks, 7);
+	hearth_pool_put(out[0]);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_non_null(hearth_pool_try_get(&pool));
+	assert_null(hearth_pool_try_get(&pool));
+	hearth_pool_exit(&pool);
+}
+
 /* Adds a block of 100 bytes at @voff and sends it. */
 static uint64_t send(struct hearth_flight *f, struct hearth_block *b, uint64_t voff,
 		     uint32_t stream)
@@ -513,6 +567,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_rises_by_itself_misleads_for_a_while_only),
 		cmocka_unit_test(nothing_is_judged_before_the_streams_are_there),
 		cmocka_unit_test(a_pool_grows_and_shrinks_while_blocks_are_out),
+		cmocka_unit_test(a_chunk_is_prepared_before_its_blocks_go_out),
 		cmocka_unit_test(what_a_lost_stream_had_is_taken_back),
 	};
 

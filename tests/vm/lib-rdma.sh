@@ -45,6 +45,14 @@ rail_is_active() {
 	grep -q ACTIVE "/sys/class/infiniband/rail$1/ports/1/state"
 }
 
+# rail_is_at_rest N: nothing goes over it but that somebody asks now and then whether anybody is there.
+rail_is_at_rest() {
+	local sent=/sys/class/infiniband/rail$1/ports/1/hw_counters/sent_pkts before
+	before=$(<"$sent")
+	sleep 1
+	[ $(($(<"$sent") - before)) -lt 50 ]
+}
+
 drop_rail() {
 	[ ! -e "/sys/class/infiniband/$1" ] || rdma link delete "$1"
 }
@@ -111,7 +119,8 @@ same_tree() {
 }
 
 # make_far_rails RTT_MS MBIT LOSS: two rails, 10.31.0.1 on far0 and 10.31.0.2 on far1, at the ends of one wire of this length
-# and rate. Both are this guest's own, so what goes from one to the other is kept from being local.
+# and rate. Both are this guest's own, so what goes from one to the other is kept from being local; and one CPU takes what comes
+# out of an end, else packets would overtake each other.
 make_far_rails() {
 	local n queue=$((2 * $2 * ($1 < 20 ? 20 : $1) * 125 / 1500))
 	modprobe sch_netem
@@ -121,6 +130,7 @@ make_far_rails() {
 		sysctl -qw "net.ipv4.conf.f$n.accept_local=1" "net.ipv4.conf.f$n.rp_filter=0" "net.ipv4.conf.f$n.arp_ignore=1"
 		ip addr add "10.31.0.$((n + 1))/24" dev "f$n"
 		ip link set "f$n" up
+		echo $((1 << n)) >"/sys/class/net/f$n/queues/rx-0/rps_cpus"
 		ip route add "10.31.0.$((2 - n))" dev "f$n" src "10.31.0.$((n + 1))" table 31
 		ip rule add pref $((n + 1)) iif "f$n" lookup local
 		defer ip rule del pref $((n + 1))

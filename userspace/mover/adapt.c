@@ -17,9 +17,13 @@
 /* So long must less have been enough. */
 #define SHRINK_NS (10000 * MS)
 
-/* Messages of each way over a far path, and what they are worth their while from. */
-#define MESSAGES_PER_WAY 4
-#define LEAST_MESSAGE (64u << 10)
+/*
+ * Of messages over a far path each way has two under way in a round trip. What takes less than so
+ * long, or is shorter than that, is not worth its while.
+ */
+#define MESSAGES_PER_TRIP 2
+#define MESSAGE_NS (50 * MS)
+#define LEAST_MESSAGE (128u << 10)
 #define LONG_WAY_NS (10 * MS) /* on a shorter one no block is in the way for long */
 
 /* Depth: what a change brings is seen after a trip; less must have been enough for so long. */
@@ -126,11 +130,13 @@ bool hearth_adapt_pool(struct hearth_adapt_pool *p, const struct hearth_sample *
 
 uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_ways, uint32_t most)
 {
-	uint64_t wanted = 2 * product / ((uint64_t)MESSAGES_PER_WAY * (nr_ways ? nr_ways : 1));
+	uint64_t time = greater(rtt_ns / MESSAGES_PER_TRIP, MESSAGE_NS), wanted;
 	uint32_t len = most;
 
-	if (!product || rtt_ns < LONG_WAY_NS)
+	if (rtt_ns < LONG_WAY_NS)
 		return most;
+	wanted = (uint64_t)((double)product * (double)time / (double)rtt_ns) /
+		 (nr_ways ? nr_ways : 1);
 	while (len / 2 >= greater(wanted, LEAST_MESSAGE))
 		len /= 2;
 	return len;

@@ -16,7 +16,7 @@
  * nothing become rarer.
  *
  * Messages: near, the largest are cheapest. Far, they are so short that each way over
- * the path (a stream, a queue pair) has several under way.
+ * the path (a stream, a queue pair) has several under way, and begin as short as any.
  *
  * Depth, the messages that are under way at once over RDMA: twice what the rate makes
  * of the time that one takes when it is alone, and some. What more there is would only
@@ -71,6 +71,7 @@ bool hearth_adapt_pool(struct hearth_adapt_pool *p, const struct hearth_sample *
 /**
  * hearth_adapt_message - how long messages should be
  * @product: rate times round trip, in bytes; 0: not known yet
+ * @rtt_ns: 0: not known yet
  * @nr_ways: streams or queue pairs that share it
  * @most: as long as they may be
  */

@@ -180,7 +180,8 @@ static struct hearth_pool_chunk *free_place(struct hearth_pool *pool)
 	return c;
 }
 
-static int add_chunk(struct hearth_pool *pool, uint32_t nr_blocks)
+static int add_chunk(struct hearth_pool *pool, uint32_t nr_blocks, hearth_pool_prepare *prepare,
+		     void *ctx)
 {
 	struct hearth_pool_chunk *c = free_place(pool);
 	size_t len = nr_blocks * (head_bytes() + pool->block_bytes);
@@ -204,6 +205,10 @@ static int add_chunk(struct hearth_pool *pool, uint32_t nr_blocks)
 	c->memory = memory;
 	c->memory_bytes = len;
 	c->nr_blocks = nr_blocks;
+	if (prepare && prepare(ctx, c)) {
+		chunk_free(c);
+		return -ENOMEM;
+	}
 	pool->nr_blocks += nr_blocks;
 	carve(pool, c);
 	return 0;
@@ -219,7 +224,7 @@ int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t me
 	pool->block_bytes = block_bytes;
 	pool->node = node;
 	hearth_queue_init(&pool->idle);
-	ret = add_chunk(pool, nr < MIN_BLOCKS ? MIN_BLOCKS : (uint32_t)nr);
+	ret = add_chunk(pool, nr < MIN_BLOCKS ? MIN_BLOCKS : (uint32_t)nr, NULL, NULL);
 	if (ret)
 		hearth_queue_exit(&pool->idle);
 	return ret;
@@ -272,12 +277,28 @@ int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes)
 	struct hearth_pool_chunk *c;
 
 	if (nr > pool->nr_blocks)
-		return add_chunk(pool, (uint32_t)(nr - pool->nr_blocks));
+		return add_chunk(pool, (uint32_t)(nr - pool->nr_blocks), NULL, NULL);
 	pthread_mutex_lock(&pool->idle.lock);
 	while (!pool->idle.is_closed && (c = spare_chunk(pool, nr)))
 		retire(pool, c);
 	pthread_mutex_unlock(&pool->idle.lock);
 	return 0;
+}
+
+int hearth_pool_add(struct hearth_pool *pool, uint64_t memory_bytes, hearth_pool_prepare *prepare,
+		    void *ctx)
+{
+	return add_chunk(pool, (uint32_t)(memory_bytes / pool->block_bytes), prepare, ctx);
+}
+
+bool hearth_pool_is_empty(struct hearth_pool *pool)
+{
+	bool yes;
+
+	pthread_mutex_lock(&pool->idle.lock);
+	yes = !pool->idle.head;
+	pthread_mutex_unlock(&pool->idle.lock);
+	return yes;
 }
 
 uint64_t hearth_pool_bytes(struct hearth_pool *pool)

@@ -78,6 +78,16 @@ int hearth_pool_init(struct hearth_pool *pool, uint32_t block_bytes, uint64_t me
  */
 int hearth_pool_resize(struct hearth_pool *pool, uint64_t memory_bytes);
 
+/* What has to be done to a chunk before a block of it is handed out. 0 or -errno. */
+typedef int hearth_pool_prepare(void *ctx, struct hearth_pool_chunk *c);
+
+/* A chunk of @memory_bytes more. One thread. 0 or -ENOMEM, also if it could not be prepared. */
+int hearth_pool_add(struct hearth_pool *pool, uint64_t memory_bytes, hearth_pool_prepare *prepare,
+		    void *ctx);
+
+/* Whether all blocks are handed out. */
+bool hearth_pool_is_empty(struct hearth_pool *pool);
+
 /* What all its blocks hold together. */
 uint64_t hearth_pool_bytes(struct hearth_pool *pool);
 

@@ -66,12 +66,12 @@ static int send_ask(struct hearth_control *c, const struct hearth_rdma_plan *pla
 	hearth_put_u8(&w, STEP_ASK);
 	hearth_put_u16(&w, HEARTH_RDMA_VERSION);
 	hearth_put_u8(&w, (uint8_t)plan->mode);
-	hearth_put_u8(&w, (uint8_t)plan->queues_per_rail);
+	hearth_put_u8(&w, (uint8_t)plan->read_per_rail);
 	hearth_put_u8(&w, plan->keeps_order);
 	return hearth_control_send(c, HEARTH_FRAME_RAILS, buf, w.len);
 }
 
-/* As many as can be had of the addresses offered; 0 if there is one at all. */
+/* One to each of the addresses offered, as far as it can be had; 0 if there is one at all. */
 static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader, uint64_t *ret_most)
 {
 	uint16_t port = hearth_get_u16(reader);
@@ -91,7 +91,7 @@ static int connect_rails(struct hearth_rdma *r, struct hearth_reader *reader, ui
 		struct sockaddr_storage to;
 
 		hearth_rdma_get_address(reader, port, &to);
-		ret = hearth_rdma_connect(r, &to, r->plan.queues_per_rail);
+		ret = hearth_rdma_connect(r, &to);
 	}
 	return hearth_rdma_is_live(r) ? 0 : ret;
 }
@@ -121,6 +121,10 @@ static int agree(struct hearth_control *c, struct hearth_rdma *r, struct hearth_
 		ret = hearth_rdma_start(r);
 	if (!ret) {
 		hearth_rdma_ping(r);
+		shape.mode = hearth_rdma_choose_mode(r);
+		hearth_rdma_connect_more(r, shape.mode == HEARTH_RDMA_MODE_WRITE
+						    ? r->plan.written_per_rail
+						    : r->plan.read_per_rail);
 		hearth_rdma_choose(r, most, &shape);
 		ret = hearth_rdma_set_shape(r, &shape);
 	}
@@ -231,7 +235,7 @@ static int hear_ask(struct hearth_rails *v, struct hearth_reader *r)
 	int ret;
 
 	plan.mode = (enum hearth_rdma_mode)mode;
-	plan.queues_per_rail = hearth_get_u8(r);
+	plan.read_per_rail = hearth_get_u8(r);
 	keeps_order = hearth_get_u8(r);
 	plan.keeps_order = keeps_order;
 	if (version != HEARTH_RDMA_VERSION) {

@@ -5,7 +5,8 @@
  *   client  ASK    u16 version, u8 mode, u8 queue pairs of a rail, u8 whether order is kept
  *   server  OFFER  why not, or u16 port, u64 bytes that it may register, nonce, u8 number of
  *                  addresses: u8 family (4, 6), 16 bytes
- *   client         connects queue pairs to each address, and measures the way there and back
+ *   client         connects a queue pair to each address, measures the way there and back, and
+ *                  connects more where it has use for them
  *   client  GO     u8 how many there are (0: none), u8 mode, u32 length of a block, u64 bytes of
  *                  all
  *   server  SET    why not, or why it turned the client away; or nothing: all of them are there

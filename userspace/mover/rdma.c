@@ -14,7 +14,10 @@
 #include "engine.h"
 #include "rdma_impl.h"
 
-#define NR_PINGS 4
+/* Near, the least of so many says what the path takes; but no more once they took so long. */
+#define NR_PINGS 16
+#define LEAST_PINGS 2
+#define PINGS_NS 50000000
 #define PING_MS 1000
 #define REASON_MS 1000 /* engine.c waits longer before it gives one that says less */
 
@@ -182,6 +185,7 @@ static void *run(void *arg)
 		if (fds[0].revents && read(r->wake_fd, &count, sizeof(count)) < 0)
 			break;
 		hearth_rdma_poll(r);
+		hearth_rdma_grow(r);
 		tell_job(r);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -218,6 +222,22 @@ uint32_t hearth_rdma_nr_live(const struct hearth_rdma *r)
 	return nr;
 }
 
+static bool is_connecting(const struct hearth_rdma *r)
+{
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_CONNECTING)
+			return true;
+	return false;
+}
+
+/* The far end has given them up, or will, and nobody is to wait for them. */
+static void give_up_connecting(struct hearth_rdma *r)
+{
+	for (uint32_t i = 0; i < r->nr_queues; i++)
+		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_CONNECTING)
+			hearth_rdma_queue_fail(r->queues[i], "", "");
+}
+
 int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s)
 {
 	struct timespec deadline = in_ms(timeout_s * 1000);
@@ -226,12 +246,21 @@ int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s)
 	pthread_mutex_lock(&r->lock);
 	while (hearth_rdma_nr_live(r) < nr && !err)
 		err = pthread_cond_timedwait(&r->changed, &r->lock, &deadline);
-	/* The far end has given up the others, and nobody is to wait for them. */
-	for (uint32_t i = 0; i < r->nr_queues; i++)
-		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_CONNECTING)
-			hearth_rdma_queue_fail(r->queues[i], "", "");
+	give_up_connecting(r);
 	pthread_mutex_unlock(&r->lock);
 	return -err;
+}
+
+void hearth_rdma_settle(struct hearth_rdma *r, uint32_t timeout_ms)
+{
+	struct timespec deadline = in_ms(timeout_ms);
+	int err = 0;
+
+	pthread_mutex_lock(&r->lock);
+	while (is_connecting(r) && !err)
+		err = pthread_cond_timedwait(&r->changed, &r->lock, &deadline);
+	give_up_connecting(r);
+	pthread_mutex_unlock(&r->lock);
 }
 
 void hearth_rdma_stop_listening(struct hearth_rdma *r)
@@ -263,10 +292,10 @@ static bool ping_once(struct hearth_rdma *r, struct hearth_rdma_queue *q, uint64
 
 void hearth_rdma_ping(struct hearth_rdma *r)
 {
-	uint64_t ns, best = UINT64_MAX;
+	uint64_t ns, best = UINT64_MAX, end = hearth_now_ns() + PINGS_NS;
 
 	pthread_mutex_lock(&r->lock);
-	for (int i = 0; i < NR_PINGS; i++)
+	for (int i = 0; i < LEAST_PINGS || (i < NR_PINGS && hearth_now_ns() < end); i++)
 		if (r->queues[0] && ping_once(r, r->queues[0], &ns) && ns < best)
 			best = ns;
 	r->rtt_ns = best == UINT64_MAX ? 0 : best;

@@ -21,6 +21,8 @@
  *
  * *READ*: the sender offers a block, the receiver reads it out of the sender's
  * memory and releases it then. As many reads are under way as both devices allow.
+ * Each asks for a piece: what a device is asked for it sends without a pause, and a
+ * queue on the way that cannot hold that drops some of it.
  * *WRITE*: the receiver says ahead where blocks may be put, the sender writes them
  * there; a path may be as long as it likes.
  */
@@ -32,7 +34,14 @@
 #include "transport.h"
 
 #define HEARTH_RDMA_MAX_QUEUES 64
-#define HEARTH_RDMA_QUEUES_PER_RAIL 2 /* unless --streams says otherwise */
+
+/*
+ * Queue pairs of a rail, unless --streams says otherwise. A device may bound what one has under
+ * way (Soft-RoCE: 128 packets): a read asks for more than that at once, and a long path takes what
+ * several write.
+ */
+#define HEARTH_RDMA_READ_PER_RAIL 2
+#define HEARTH_RDMA_WRITTEN_PER_RAIL 8
 
 struct hearth_rdma;
 
@@ -44,7 +53,8 @@ struct hearth_rdma_plan {
 	bool is_sender;
 	bool keeps_order; /* one queue pair, and nothing instead of it */
 	uint32_t nr_streams;
-	uint32_t queues_per_rail;
+	uint32_t read_per_rail; /* queue pairs */
+	uint32_t written_per_rail;
 	enum hearth_rdma_mode mode;
 	uint32_t block_bytes; /* at least; */
 	bool may_lengthen; /* nobody said how long: near, too, longer ones may be better */

@@ -137,6 +137,64 @@ static void hear_request(struct hearth_rdma *r, const struct happening *h)
 	rdma_destroy_id(h->id);
 }
 
+/* Proves this end to the other, which has to prove itself by its answer. 0 or -errno. */
+static int ask(struct hearth_rdma_queue *q)
+{
+	const struct hearth_rdma *r = q->bundle;
+	uint8_t request[HEARTH_RDMA_REQUEST_BYTES];
+	struct rdma_conn_param param;
+	int ret;
+
+	q->asked = (struct hearth_rdma_proof){ .version = HEARTH_RDMA_VERSION,
+					       .number = q->number,
+					       .session = r->ticket.session };
+	ret = hearth_random_bytes(q->asked.client_nonce, sizeof(q->asked.client_nonce));
+	hearth_rdma_put_request(request, &q->asked, &r->ticket, r->nonce);
+	fill_param(&param, q->rail->verbs, 255, 255);
+	param.private_data = request;
+	param.private_data_len = sizeof(request);
+	if (!ret && rdma_connect(q->id, &param))
+		ret = -errno;
+	return ret;
+}
+
+/* 0, or -errno if it is no proof. */
+static int take_answer(struct hearth_rdma_queue *q, const struct happening *h)
+{
+	const struct hearth_rdma *r = q->bundle;
+	struct rdma_conn_param own;
+	int ret = hearth_rdma_check_answer(h->data, h->len, &q->asked, &r->ticket, r->nonce);
+
+	if (ret)
+		return ret;
+	fill_param(&own, q->rail->verbs, 255, 255);
+	set_reads(q, least(own.initiator_depth, h->reads));
+	q->is_unproved = false;
+	hearth_rdma_queue_up(q);
+	return 0;
+}
+
+static void check(struct hearth_rdma_queue *q, const char *call, int err)
+{
+	if (err)
+		hearth_rdma_queue_fail(q, call, strerror(-err));
+}
+
+/* The next step of what this end asks for. */
+static void go_on(struct hearth_rdma_queue *q, const struct happening *h)
+{
+	if (q->state != HEARTH_RDMA_CONNECTING)
+		return;
+	if (h->type == RDMA_CM_EVENT_ADDR_RESOLVED)
+		check(q, "rdma_resolve_route", rdma_resolve_route(q->id, RESOLVE_MS) ? -errno : 0);
+	else if (h->type == RDMA_CM_EVENT_ROUTE_RESOLVED)
+		check(q, "rdma_connect", ask(q));
+	else if (q->is_unproved)
+		check(q, "rdma_connect", take_answer(q, h));
+	else
+		hearth_rdma_queue_up(q);
+}
+
 static void hear(struct hearth_rdma *r, const struct happening *h)
 {
 	struct hearth_rdma_queue *q;
@@ -151,8 +209,10 @@ static void hear(struct hearth_rdma *r, const struct happening *h)
 	if (!q)
 		return;
 	switch (h->type) {
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_ESTABLISHED:
-		hearth_rdma_queue_up(q);
+		go_on(q, h);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
 		/* What came before it comes first. */
@@ -163,6 +223,8 @@ static void hear(struct hearth_rdma *r, const struct happening *h)
 		q->rail->is_removed = true;
 		hearth_rdma_queue_fail(q, "rdma_get_cm_event", "the device was removed");
 		break;
+	case RDMA_CM_EVENT_ADDR_ERROR:
+	case RDMA_CM_EVENT_ROUTE_ERROR:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
 	case RDMA_CM_EVENT_REJECTED:
@@ -263,29 +325,14 @@ static int resolve(struct hearth_rdma *r, struct rdma_cm_id *id, const struct so
 
 static int join(struct hearth_rdma *r, struct hearth_rdma_queue *q)
 {
-	uint8_t request[HEARTH_RDMA_REQUEST_BYTES];
-	struct hearth_rdma_proof proof = { .version = HEARTH_RDMA_VERSION,
-					   .number = q->number,
-					   .session = r->ticket.session };
-	struct rdma_conn_param param;
 	struct happening h = { 0 };
-	int ret = hearth_random_bytes(proof.client_nonce, sizeof(proof.client_nonce));
+	int ret = ask(q);
 
-	hearth_rdma_put_request(request, &proof, &r->ticket, r->nonce);
-	fill_param(&param, q->rail->verbs, 255, 255);
-	param.private_data = request;
-	param.private_data_len = sizeof(request);
-	if (!ret && rdma_connect(q->id, &param))
-		ret = -errno;
 	if (!ret)
 		ret = await(r, q->id, RDMA_CM_EVENT_ESTABLISHED, CONNECT_MS, &h);
 	if (!ret)
-		ret = hearth_rdma_check_answer(h.data, h.len, &proof, &r->ticket, r->nonce);
-	if (ret)
-		return hearth_verbs_fail(r->why, q->rail->device, "rdma_connect", ret);
-	set_reads(q, least(param.initiator_depth, h.reads));
-	hearth_rdma_queue_up(q);
-	return 0;
+		ret = take_answer(q, &h);
+	return ret ? hearth_verbs_fail(r->why, q->rail->device, "rdma_connect", ret) : 0;
 }
 
 static uint16_t next_number(const struct hearth_rdma *r)
@@ -353,20 +400,77 @@ static int connect_one(struct hearth_rdma *r, const struct sockaddr *from,
 	return ret;
 }
 
-int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to, uint32_t nr)
+int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to)
 {
-	const struct sockaddr *there = (const struct sockaddr *)to, *here = NULL;
+	const struct sockaddr *there = (const struct sockaddr *)to, *here;
 	int ret = connect_one(r, NULL, there, true);
 
 	if (ret == -EBUSY) {
 		here = unused_place(r, to->ss_family);
 		ret = connect_one(r, here, there, false);
-		if (ret) {
-			here = NULL;
+		if (ret)
 			ret = connect_one(r, NULL, there, false);
-		}
 	}
-	for (uint32_t i = 1; i < nr && !ret; i++)
-		ret = connect_one(r, here, there, false);
 	return ret;
+}
+
+static bool is_live(const struct hearth_rdma_queue *q)
+{
+	return q && q->state == HEARTH_RDMA_LIVE;
+}
+
+/* The address of one that there is, with a port of its own. */
+static int bind_beside(struct rdma_cm_id *id, const struct hearth_rdma_queue *first)
+{
+	const struct sockaddr *local = rdma_get_local_addr(first->id);
+	struct sockaddr_storage from = { 0 };
+
+	if (local->sa_family == AF_INET) {
+		memcpy(&from, local, sizeof(struct sockaddr_in));
+		((struct sockaddr_in *)&from)->sin_port = 0;
+	} else {
+		memcpy(&from, local, sizeof(struct sockaddr_in6));
+		((struct sockaddr_in6 *)&from)->sin6_port = 0;
+	}
+	if (rdma_bind_addr(id, (struct sockaddr *)&from))
+		return -errno;
+	return id->verbs == first->rail->verbs ? 0 : -ENODEV;
+}
+
+/* One more queue pair from where one is to where that leads; hear() sees to it. 0 or -errno. */
+static int connect_beside(struct hearth_rdma *r, const struct hearth_rdma_queue *first)
+{
+	struct hearth_rdma_queue *q;
+	struct rdma_cm_id *id;
+	int ret;
+
+	if (next_number(r) == HEARTH_RDMA_MAX_QUEUES ||
+	    rdma_create_id(r->cm, &id, NULL, RDMA_PS_TCP))
+		return -ENOSPC;
+	tune(id);
+	ret = bind_beside(id, first);
+	if (!ret)
+		ret = hearth_rdma_queue_add(r, first->rail, id, next_number(r), &q);
+	if (ret) {
+		rdma_destroy_id(id);
+		return ret;
+	}
+	q->is_unproved = true;
+	check(q, "rdma_resolve_addr",
+	      rdma_resolve_addr(id, NULL, rdma_get_peer_addr(first->id), RESOLVE_MS) ? -errno : 0);
+	return 0;
+}
+
+void hearth_rdma_connect_more(struct hearth_rdma *r, uint32_t nr)
+{
+	uint32_t nr_first;
+	int err = 0;
+
+	pthread_mutex_lock(&r->lock);
+	nr_first = r->nr_queues;
+	for (uint32_t i = 0; i < nr_first; i++)
+		for (uint32_t n = 1; n < nr && !err && is_live(r->queues[i]); n++)
+			err = connect_beside(r, r->queues[i]);
+	pthread_mutex_unlock(&r->lock);
+	hearth_rdma_settle(r, CONNECT_MS);
 }

@@ -28,6 +28,7 @@
 #define HEARTH_RDMA_RECVS 64u /* also of the peer: part of the protocol */
 #define HEARTH_RDMA_SENDS 64u
 #define HEARTH_RDMA_MAX_NEWS 4
+#define HEARTH_RDMA_PIECE (256u << 10) /* of a block that is read at once */
 #define HEARTH_RDMA_SILENCE_MS 500 /* after that a peer is probed */
 #define HEARTH_RDMA_DEAD_MS 3800 /* what is not acknowledged by then has no way there */
 #define HEARTH_RDMA_SLOWEST 10000000 /* bytes a second that a rail moves, if it does */
@@ -35,7 +36,9 @@
 #define HEARTH_RDMA_FIRST_DEPTH 4u /* to begin with */
 #define HEARTH_RDMA_LEAST_DEPTH 2u
 #define HEARTH_RDMA_MAX_OFFERS 256u /* of one queue pair */
-#define HEARTH_RDMA_SQ (HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH + 2) /* a probe, a window */
+/* And a probe, and windows. */
+#define HEARTH_RDMA_SQ \
+	(HEARTH_RDMA_SENDS + 2 * HEARTH_RDMA_MAX_DEPTH + 1 + HEARTH_POOL_MAX_CHUNKS)
 
 /* An address of this end that a device has. */
 struct hearth_rdma_place {
@@ -48,7 +51,7 @@ struct hearth_rdma_rail {
 	char device[HEARTH_RDMA_DEVICE_BYTES];
 	uint8_t port;
 	struct ibv_pd *pd;
-	struct ibv_mr *pool_mr;
+	struct ibv_mr *mrs[HEARTH_POOL_MAX_CHUNKS]; /* of the pool */
 	int access; /* of the peer to it, as it is registered */
 	bool has_windows; /* of type 2, which open the pool to one queue pair alone */
 	struct ibv_comp_channel *events;
@@ -80,8 +83,9 @@ struct hearth_rdma_queue {
 	struct rdma_cm_id *id;
 	struct ibv_cq *cq;
 	struct ibv_mr *mr; /* of @memory */
-	struct ibv_mw *window; /* through which the peer sees the pool; NULL: it is the rail's */
-	uint32_t key; /* that the peer needs for the pool */
+	/* Through which the peer sees the pool, NULL: it is the rail's; and the keys of it. */
+	struct ibv_mw *windows[HEARTH_POOL_MAX_CHUNKS];
+	uint32_t keys[HEARTH_POOL_MAX_CHUNKS];
 	uint8_t *memory; /* messages: receives, then sends */
 	uint16_t number;
 	enum hearth_rdma_state state;
@@ -92,6 +96,8 @@ struct hearth_rdma_queue {
 	uint32_t owed;
 	uint32_t nr_idle_sends;
 	uint16_t idle_sends[HEARTH_RDMA_SENDS];
+	struct hearth_rdma_proof asked; /* the client's */
+	bool is_unproved; /* the far end has yet to answer it */
 	uint64_t echo; /* that came back */
 	uint64_t heard_ns; /* when the peer said something last */
 	uint32_t nr_out; /* requests that have not completed, */
@@ -131,6 +137,9 @@ struct hearth_rdma {
 	struct hearth_seal seal; /* the key and the mode, to be copied */
 	struct hearth_pool pool;
 	bool has_pool;
+	uint32_t nr_chunks; /* of it, registered, */
+	uint32_t first[HEARTH_POOL_MAX_CHUNKS + 1]; /* block of each, and how many there are */
+	uint64_t most_bytes; /* that it may grow to */
 	struct hearth_job *job;
 	enum hearth_rdma_mode mode; /* decided */
 	uint64_t rtt_ns;
@@ -182,10 +191,36 @@ struct hearth_rdma {
 	bool has_spare_thread;
 };
 
-/* The pool is one chunk, which stays. */
-static inline struct hearth_block *hearth_rdma_blocks(const struct hearth_rdma *r)
+/* A chunk of the pool stays once it is there, and each is registered by itself. */
+static inline uint32_t hearth_rdma_chunk(const struct hearth_rdma *r, const struct hearth_block *b)
 {
-	return r->pool.chunks[0].blocks;
+	return (uint32_t)(b->chunk - r->pool.chunks);
+}
+
+static inline uint32_t hearth_rdma_index(const struct hearth_rdma *r, const struct hearth_block *b)
+{
+	return r->first[hearth_rdma_chunk(r, b)] + (uint32_t)(b - b->chunk->blocks);
+}
+
+static inline struct hearth_block *hearth_rdma_block(const struct hearth_rdma *r, uint32_t index)
+{
+	uint32_t c = 0;
+
+	while (index >= r->first[c + 1])
+		c++;
+	return &r->pool.chunks[c].blocks[index - r->first[c]];
+}
+
+static inline struct hearth_rdma_parcel *hearth_rdma_parcel(const struct hearth_rdma *r,
+							    const struct hearth_block *b)
+{
+	return &r->parcels[hearth_rdma_index(r, b)];
+}
+
+static inline uint32_t hearth_rdma_lkey(const struct hearth_rdma_queue *q,
+					const struct hearth_block *b)
+{
+	return q->rail->mrs[hearth_rdma_chunk(q->bundle, b)]->lkey;
 }
 
 /* verbs.c: all return 0, or -errno with the device, the call and the remedy in @why. */
@@ -193,6 +228,10 @@ int hearth_verbs_find(struct hearth_rdma_place *places, uint32_t max, uint32_t *
 int hearth_verbs_add_rail(struct hearth_rdma *r, struct rdma_cm_id *id,
 			  struct hearth_rdma_rail **ret);
 int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail);
+/* One more chunk. 0 or -errno. */
+int hearth_verbs_register_chunk(const struct hearth_rdma *r, struct hearth_rdma_rail *rail,
+				uint32_t chunk);
+void hearth_verbs_unregister_chunk(struct hearth_rdma_rail *rail, uint32_t chunk);
 /* What the peer may do with the pool, of enum ibv_access_flags. */
 int hearth_verbs_access(const struct hearth_rdma *r);
 void hearth_verbs_unregister(struct hearth_rdma_rail *rail);
@@ -214,8 +253,11 @@ void hearth_rdma_queue_send(struct hearth_rdma_queue *q, struct hearth_rdma_msg 
 bool hearth_rdma_queue_post(struct hearth_rdma_queue *q, struct ibv_send_wr *wr, const char *call);
 void hearth_rdma_queue_drain(struct hearth_rdma_queue *q);
 void hearth_rdma_queue_flush(struct hearth_rdma_queue *q);
-/* Lets the peer at the pool, as far as the mode has it. */
-void hearth_rdma_queue_open(struct hearth_rdma_queue *q);
+/* What the peer will see a chunk through, if it is to and the device has that. 0 or -errno. */
+int hearth_rdma_queue_add_window(struct hearth_rdma_queue *q, uint32_t chunk);
+void hearth_rdma_queue_drop_window(struct hearth_rdma_queue *q, uint32_t chunk);
+/* Lets the peer at it, as far as the mode has it. */
+void hearth_rdma_queue_open(struct hearth_rdma_queue *q, uint32_t chunk);
 void hearth_rdma_queue_up(struct hearth_rdma_queue *q);
 /*
  * Writes nothing to a silent peer: its device acknowledges even that, whatever its program does and
@@ -271,13 +313,18 @@ void hearth_rdma_land_forget(struct hearth_rdma *r, struct hearth_rdma_rail *rai
 int hearth_verbs_listen(struct rdma_event_channel *cm, struct rdma_cm_id **ret, uint16_t *ret_port,
 			char *why);
 int hearth_rdma_listen(struct hearth_rdma *r, uint16_t *ret_port);
-int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to, uint32_t nr);
+/* The first queue pair to an address, before the bundle has its thread. 0 or -errno. */
+int hearth_rdma_connect(struct hearth_rdma *r, const struct sockaddr_storage *to);
+/* So that there are @nr instead of each that there is, as far as they can be had; all at once. */
+void hearth_rdma_connect_more(struct hearth_rdma *r, uint32_t nr);
 void hearth_rdma_cm_events(struct hearth_rdma *r);
 
 /* rdma.c */
 int hearth_rdma_start(struct hearth_rdma *r);
 /* Waits until @nr queue pairs are live, which then are all. 0 or -ETIMEDOUT. */
 int hearth_rdma_await(struct hearth_rdma *r, uint32_t nr, uint32_t timeout_s);
+/* Waits until those that are on their way up are live, or have failed. */
+void hearth_rdma_settle(struct hearth_rdma *r, uint32_t timeout_ms);
 void hearth_rdma_stop_listening(struct hearth_rdma *r);
 void hearth_rdma_why(struct hearth_rdma *r, char ret[HEARTH_RDMA_WHY_BYTES]);
 void hearth_rdma_advance(struct hearth_rdma *r);
@@ -295,16 +342,23 @@ void hearth_rdma_wake(struct hearth_rdma *r);
 struct hearth_rdma_shape {
 	enum hearth_rdma_mode mode;
 	uint32_t block_bytes;
-	uint64_t memory_bytes; /* at least; 0: what an end has will do */
+	uint64_t memory_bytes; /* that it may become; 0: what an end has will do */
 };
 
 /* 0 or -ENOMEM, with the reason. */
 int hearth_rdma_make_pool(struct hearth_rdma *r);
 /* Bytes that this end may register. */
 uint64_t hearth_rdma_most(const struct hearth_rdma *r);
-/* Decides how blocks go, once connected: by the path where the plan leaves it open. */
+/*
+ * Decides how blocks go, with one queue pair to each address: by the path where the plan leaves it
+ * open.
+ */
+enum hearth_rdma_mode hearth_rdma_choose_mode(const struct hearth_rdma *r);
+/* And the rest, for @ret->mode, once all are connected. */
 void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
 			struct hearth_rdma_shape *ret);
+/* More memory, if that is what blocks wait for. The bundle's thread; drops the lock meanwhile. */
+void hearth_rdma_grow(struct hearth_rdma *r);
 /* Before any block does. 0 or -errno: what is registered may change. */
 int hearth_rdma_set_shape(struct hearth_rdma *r, const struct hearth_rdma_shape *shape);
 

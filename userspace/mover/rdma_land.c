@@ -79,12 +79,12 @@ uint32_t hearth_rdma_land(struct hearth_rdma_queue *q, const struct hearth_rdma_
 	    a->msg.head_len <= HEARTH_RDMA_INLINE_HEAD)
 		bs = get_berths(r->job);
 	if (!bs)
-		return q->rail->pool_mr->lkey;
+		return hearth_rdma_lkey(q, b);
 	if (find_offset(r, a, b, &offset))
 		b->berth = hearth_berths_take(bs, offset, a->msg.len, &registrar, q->rail);
 	hearth_berths_put(bs);
 	if (!b->berth)
-		return q->rail->pool_mr->lkey;
+		return hearth_rdma_lkey(q, b);
 	b->data = hearth_berth_memory(b->berth);
 	return hearth_berth_key(b->berth);
 }

@@ -113,41 +113,51 @@ int hearth_rdma_queue_add(struct hearth_rdma *r, struct hearth_rdma_rail *rail,
 	return 0;
 }
 
-/* Without a window it is the whole rail's key. */
-void hearth_rdma_queue_open(struct hearth_rdma_queue *q)
+int hearth_rdma_queue_add_window(struct hearth_rdma_queue *q, uint32_t chunk)
 {
-	struct hearth_rdma_rail *rail = q->rail;
-	int access = hearth_verbs_access(q->bundle);
+	if (q->state != HEARTH_RDMA_LIVE || !q->rail->has_windows ||
+	    !hearth_verbs_access(q->bundle))
+		return 0;
+	q->windows[chunk] = ibv_alloc_mw(q->rail->pd, IBV_MW_TYPE_2);
+	return q->windows[chunk] ? 0 : -errno;
+}
+
+void hearth_rdma_queue_drop_window(struct hearth_rdma_queue *q, uint32_t chunk)
+{
+	if (q->windows[chunk])
+		ibv_dealloc_mw(q->windows[chunk]);
+	q->windows[chunk] = NULL;
+}
+
+/* Without a window it is the whole rail's key. */
+void hearth_rdma_queue_open(struct hearth_rdma_queue *q, uint32_t chunk)
+{
 	struct ibv_send_wr wr = { .wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_WINDOW, 0),
 				  .opcode = IBV_WR_BIND_MW };
+	struct ibv_mw *window = q->windows[chunk];
+	struct ibv_mr *mr = q->rail->mrs[chunk];
 
 	if (q->state != HEARTH_RDMA_LIVE)
 		return;
-	q->key = rail->pool_mr->rkey;
-	if (!rail->has_windows || !access)
+	q->keys[chunk] = window ? ibv_inc_rkey(window->rkey) : mr->rkey;
+	if (!window)
 		return;
-	q->window = ibv_alloc_mw(rail->pd, IBV_MW_TYPE_2);
-	if (!q->window) {
-		hearth_rdma_queue_fail(q, "ibv_alloc_mw", strerror(errno));
-		return;
-	}
-	q->key = ibv_inc_rkey(q->window->rkey);
-	wr.bind_mw.mw = q->window;
-	wr.bind_mw.rkey = q->key;
-	wr.bind_mw.bind_info =
-		(struct ibv_mw_bind_info){ .mr = rail->pool_mr,
-					   .addr = (uintptr_t)rail->pool_mr->addr,
-					   .length = rail->pool_mr->length,
-					   .mw_access_flags = (unsigned int)access };
+	wr.bind_mw.mw = window;
+	wr.bind_mw.rkey = q->keys[chunk];
+	wr.bind_mw.bind_info = (struct ibv_mw_bind_info){
+		.mr = mr,
+		.addr = (uintptr_t)mr->addr,
+		.length = mr->length,
+		.mw_access_flags = (unsigned int)hearth_verbs_access(q->bundle),
+	};
 	hearth_rdma_queue_post(q, &wr, "ibv_post_send of a memory window");
 }
 
-/* The device lets go of memory before it is freed: first of the window, the queue pair's. */
+/* The device lets go of memory before it is freed: first of the windows, the queue pair's. */
 static void destroy_qp(struct hearth_rdma_queue *q)
 {
-	if (q->window)
-		ibv_dealloc_mw(q->window);
-	q->window = NULL;
+	for (uint32_t i = 0; i < HEARTH_POOL_MAX_CHUNKS; i++)
+		hearth_rdma_queue_drop_window(q, i);
 	if (q->id && q->id->qp)
 		rdma_destroy_qp(q->id);
 	if (q->cq)
@@ -306,10 +316,11 @@ static void take_echo(struct hearth_rdma_queue *q, uint64_t came_back)
 static void hear(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m)
 {
 	/* What comes over a connection proves that it is one; its event may come later. */
-	hearth_rdma_queue_up(q);
+	if (!q->is_unproved)
+		hearth_rdma_queue_up(q);
 	q->heard_ns = hearth_now_ns();
 	q->credits += m->credits;
-	if (q->credits > HEARTH_RDMA_RECVS)
+	if (q->credits > HEARTH_RDMA_RECVS || q->is_unproved)
 		hearth_rdma_queue_fail(q, "ibv_poll_cq", "the far end broke the protocol");
 	else if (m->type == HEARTH_RDMA_PING)
 		echo(q, m);

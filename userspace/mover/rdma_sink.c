@@ -66,6 +66,11 @@ static void count_arrival(struct hearth_rdma *r, const struct hearth_rdma_arriva
 		r->trip_ns = time;
 }
 
+static uint32_t nr_pieces(uint32_t len)
+{
+	return (len + HEARTH_RDMA_PIECE - 1) / HEARTH_RDMA_PIECE;
+}
+
 /* Where a block lands: what follows of it needs no copy. */
 static bool read_part(struct hearth_rdma_queue *q, const struct hearth_rdma_arrival *a, void *to,
 		      uint32_t len, uint64_t from, uint32_t key)
@@ -99,7 +104,7 @@ static void arrive(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
 	if (a->msg.head_len <= HEARTH_RDMA_INLINE_HEAD)
 		memcpy(b->head, a->head, a->msg.head_len);
 	memcpy(b->trailer, a->msg.trailer, sizeof(b->trailer));
-	memcpy(r->parcels[b - hearth_rdma_blocks(r)].tag, a->msg.tag, sizeof(a->msg.tag));
+	memcpy(hearth_rdma_parcel(r, b)->tag, a->msg.tag, sizeof(a->msg.tag));
 	b->len = a->msg.len;
 	b->packed = a->msg.head_len; /* until its head has been looked at */
 	if (b->len)
@@ -122,29 +127,47 @@ void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index)
 		arrive(q, a);
 }
 
+static bool read_payload(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
+{
+	struct hearth_block *b = a->block;
+	uint32_t key = hearth_rdma_land(q, a, b), len = a->msg.len;
+	bool is_posted = true;
+
+	for (uint32_t at = 0; at < len && is_posted; at += HEARTH_RDMA_PIECE)
+		is_posted = read_part(q, a, b->data + at,
+				      len - at < HEARTH_RDMA_PIECE ? len - at : HEARTH_RDMA_PIECE,
+				      a->msg.addr + at, key);
+	return is_posted;
+}
+
+/* Whether the queue pair takes so many reads more. */
+static bool has_room(const struct hearth_rdma_queue *q, uint32_t nr)
+{
+	return !q->nr_arrivals || q->nr_out + nr <= HEARTH_RDMA_SQ - HEARTH_RDMA_SENDS;
+}
+
 /* Starts to read what was offered first. False if that has to wait. */
 static bool start_read(struct hearth_rdma_queue *q)
 {
 	const struct hearth_rdma_arrival *offer = &q->offers[q->first_offer];
-	struct hearth_rdma_arrival *a = q->nr_waiting ? idle_arrival(q) : NULL;
-	struct hearth_block *b = a ? take_block(q->bundle) : NULL;
 	bool is_inline = offer->msg.head_len <= HEARTH_RDMA_INLINE_HEAD;
-	uint32_t key;
+	uint32_t nr_parts = !is_inline + nr_pieces(offer->msg.len);
+	struct hearth_rdma_arrival *a = q->nr_waiting && has_room(q, nr_parts) ? idle_arrival(q)
+									       : NULL;
+	struct hearth_block *b = a ? take_block(q->bundle) : NULL;
 
 	if (!b)
 		return false;
 	*a = *offer;
 	expect(q, a, b);
-	a->nr_parts = !is_inline + !!a->msg.len;
+	a->nr_parts = nr_parts;
 	q->first_offer = (q->first_offer + 1) % HEARTH_RDMA_MAX_OFFERS;
 	q->nr_waiting--;
-	if (!a->nr_parts) {
+	if (!nr_parts)
 		arrive(q, a);
-	} else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
-					  q->rail->pool_mr->lkey)) {
-		key = hearth_rdma_land(q, a, b);
-		return !a->msg.len || read_part(q, a, b->data, a->msg.len, a->msg.addr, key);
-	}
+	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
+					hearth_rdma_lkey(q, b)))
+		return read_payload(q, a);
 	return q->state == HEARTH_RDMA_LIVE;
 }
 
@@ -161,7 +184,7 @@ static bool tell_slot(struct hearth_rdma_queue *q)
 	expect(q, a, b);
 	m.id = (uint32_t)(a - q->arrivals);
 	m.addr = (uintptr_t)b->data;
-	m.key = q->key;
+	m.key = q->keys[hearth_rdma_chunk(r, b)];
 	m.len = b->data_bytes;
 	m.head_addr = (uintptr_t)b->head;
 	hearth_rdma_queue_send(q, &m);
@@ -374,7 +397,7 @@ static int parse(struct hearth_rdma *r, struct hearth_block *b, struct hearth_se
 		ret = -EPROTO;
 	if (!ret && seal->mode != HEARTH_SEAL_NONE) {
 		seal->nr_received = b->seq;
-		ret = hearth_seal_open(seal, iov, 3, r->parcels[b - hearth_rdma_blocks(r)].tag);
+		ret = hearth_seal_open(seal, iov, 3, hearth_rdma_parcel(r, b)->tag);
 	}
 	return ret ? ret : hearth_block_parse_table(b);
 }
@@ -403,9 +426,9 @@ int hearth_rdma_sink_recv(struct hearth_rdma *r, struct hearth_block **ret, uint
 	do {
 		pthread_mutex_lock(&r->lock);
 		err = next_block(r, &b);
-		is_spares = !err && r->parcels[b - hearth_rdma_blocks(r)].is_spare;
+		is_spares = !err && hearth_rdma_parcel(r, b)->is_spare;
 		if (!err)
-			r->parcels[b - hearth_rdma_blocks(r)].is_spare = false;
+			hearth_rdma_parcel(r, b)->is_spare = false;
 		pthread_mutex_unlock(&r->lock);
 		if (err)
 			return err;
@@ -425,7 +448,7 @@ int hearth_rdma_sink_recv(struct hearth_rdma *r, struct hearth_block **ret, uint
 static void take_spare(struct hearth_rdma *r, struct hearth_block *b)
 {
 	pthread_mutex_lock(&r->lock);
-	r->parcels[b - hearth_rdma_blocks(r)].is_spare = true;
+	hearth_rdma_parcel(r, b)->is_spare = true;
 	r->nr_held++;
 	b->next = NULL;
 	*r->done_tail = b;

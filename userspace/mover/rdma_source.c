@@ -12,11 +12,6 @@
 
 #include "rdma_impl.h"
 
-static uint32_t index_of(const struct hearth_rdma *r, const struct hearth_block *b)
-{
-	return (uint32_t)(b - hearth_rdma_blocks(r));
-}
-
 static bool has_room(const struct hearth_rdma_queue *q)
 {
 	const struct hearth_rdma *r = q->bundle;
@@ -53,9 +48,9 @@ static struct hearth_rdma_queue *choose(const struct hearth_rdma *r)
 static void describe(const struct hearth_rdma *r, const struct hearth_block *b,
 		     struct hearth_rdma_msg *m)
 {
-	const struct hearth_rdma_parcel *p = &r->parcels[index_of(r, b)];
+	const struct hearth_rdma_parcel *p = hearth_rdma_parcel(r, b);
 
-	m->id = index_of(r, b);
+	m->id = hearth_rdma_index(r, b);
 	m->len = b->len;
 	m->head_len = (uint32_t)hearth_block_head_bytes(b);
 	m->head = m->head_len <= HEARTH_RDMA_INLINE_HEAD ? b->head : NULL;
@@ -63,10 +58,8 @@ static void describe(const struct hearth_rdma *r, const struct hearth_block *b,
 	memcpy(m->tag, p->tag, sizeof(m->tag));
 }
 
-static bool write_part(struct hearth_rdma_queue *q, const void *from, uint32_t len, uint64_t to,
-		       uint32_t key)
+static bool write_part(struct hearth_rdma_queue *q, struct ibv_sge sge, uint64_t to, uint32_t key)
 {
-	struct ibv_sge sge = { (uintptr_t)from, len, q->rail->pool_mr->lkey };
 	struct ibv_send_wr wr = {
 		.wr_id = hearth_rdma_wr_id(HEARTH_RDMA_WR_WRITE, 0),
 		.sg_list = &sge,
@@ -75,7 +68,7 @@ static bool write_part(struct hearth_rdma_queue *q, const void *from, uint32_t l
 		.wr.rdma = { .remote_addr = to, .rkey = key },
 	};
 
-	return !len || hearth_rdma_queue_post(q, &wr, "ibv_post_send");
+	return !sge.length || hearth_rdma_queue_post(q, &wr, "ibv_post_send");
 }
 
 /* Writes come before the message that tells of them. */
@@ -83,6 +76,9 @@ static bool fill_slot(struct hearth_rdma_queue *q, const struct hearth_block *b,
 		      struct hearth_rdma_msg *m)
 {
 	const struct hearth_rdma_msg slot = q->slots[--q->nr_slots];
+	uint32_t lkey = hearth_rdma_lkey(q, b);
+	struct ibv_sge data = { (uintptr_t)b->data, b->len, lkey };
+	struct ibv_sge head = { (uintptr_t)b->head, m->head_len, lkey };
 
 	m->type = HEARTH_RDMA_FILLED;
 	m->key = slot.id;
@@ -90,8 +86,8 @@ static bool fill_slot(struct hearth_rdma_queue *q, const struct hearth_block *b,
 		hearth_rdma_queue_fail(q, "ibv_post_send", "the far end's blocks are too short");
 		return false;
 	}
-	return write_part(q, b->data, b->len, slot.addr, slot.key) &&
-	       (m->head || write_part(q, b->head, m->head_len, slot.head_addr, slot.key));
+	return write_part(q, data, slot.addr, slot.key) &&
+	       (m->head || write_part(q, head, slot.head_addr, slot.key));
 }
 
 static void send_over(struct hearth_rdma_queue *q, struct hearth_block *b)
@@ -100,13 +96,13 @@ static void send_over(struct hearth_rdma_queue *q, struct hearth_block *b)
 	struct hearth_rdma_msg m = { .type = HEARTH_RDMA_OFFER };
 
 	/* From here on a failure takes it back. */
-	r->parcels[index_of(r, b)].queue = q;
+	hearth_rdma_parcel(r, b)->queue = q;
 	q->nr_offers++;
 	q->rail->bytes += b->len;
 	describe(r, b, &m);
 	m.addr = (uintptr_t)b->data;
 	m.head_addr = (uintptr_t)b->head;
-	m.key = q->key;
+	m.key = q->keys[hearth_rdma_chunk(r, b)];
 	if (r->mode == HEARTH_RDMA_MODE_WRITE && !fill_slot(q, b, &m))
 		return;
 	hearth_rdma_queue_send(q, &m);
@@ -117,8 +113,8 @@ void hearth_rdma_source_fail(struct hearth_rdma_queue *q)
 {
 	struct hearth_rdma *r = q->bundle;
 
-	for (uint32_t i = 0; i < r->pool.nr_blocks; i++) {
-		struct hearth_block *b = &hearth_rdma_blocks(r)[i];
+	for (uint32_t i = 0; i < r->first[r->nr_chunks]; i++) {
+		struct hearth_block *b = hearth_rdma_block(r, i);
 
 		if (r->parcels[i].queue != q)
 			continue;
@@ -133,7 +129,7 @@ void hearth_rdma_source_fail(struct hearth_rdma_queue *q)
 
 static int close_block(struct hearth_rdma *r, struct hearth_block *b, struct hearth_seal *seal)
 {
-	struct hearth_rdma_parcel *p = &r->parcels[index_of(r, b)];
+	struct hearth_rdma_parcel *p = hearth_rdma_parcel(r, b);
 	const struct iovec iov[] = { { b->head, hearth_block_head_bytes(b) },
 				     { b->data, b->len },
 				     { b->trailer, sizeof(b->trailer) } };
@@ -150,7 +146,7 @@ static int close_block(struct hearth_rdma *r, struct hearth_block *b, struct hea
 /* TCP seals by itself. */
 static int open_block(struct hearth_rdma *r, struct hearth_block *b)
 {
-	struct hearth_rdma_parcel *p = &r->parcels[index_of(r, b)];
+	struct hearth_rdma_parcel *p = hearth_rdma_parcel(r, b);
 	const struct iovec iov[] = { { b->head, hearth_block_head_bytes(b) },
 				     { b->data, b->len },
 				     { b->trailer, sizeof(b->trailer) } };
@@ -266,13 +262,13 @@ static void take_release(struct hearth_rdma_queue *q, const struct hearth_rdma_m
 	struct hearth_rdma *r = q->bundle;
 
 	for (uint32_t i = 0; i < m->nr_ids; i++) {
-		if (m->ids[i] >= r->pool.nr_blocks || r->parcels[m->ids[i]].queue != q) {
+		if (m->ids[i] >= r->first[r->nr_chunks] || r->parcels[m->ids[i]].queue != q) {
 			hearth_rdma_queue_fail(q, "ibv_poll_cq", "the far end broke the protocol");
 			return;
 		}
 		r->parcels[m->ids[i]].queue = NULL;
 		q->nr_offers--;
-		hearth_pool_put(&hearth_rdma_blocks(r)[m->ids[i]]);
+		hearth_pool_put(hearth_rdma_block(r, m->ids[i]));
 	}
 	pthread_cond_broadcast(&r->changed);
 }

@@ -233,6 +233,13 @@ static const char *why_not_rdma(const struct hearth_command *cmd)
 	return NULL;
 }
 
+static uint32_t queues_of_rail(const struct hearth_command *cmd, uint32_t usual)
+{
+	if (cmd->writes_stdout)
+		return 1;
+	return cmd->opt.spares_streams ? usual : cmd->nr_streams;
+}
+
 static int agree_on_rdma(struct remote *r, char *why)
 {
 	const struct hearth_command *cmd = r->cmd;
@@ -241,9 +248,8 @@ static int agree_on_rdma(struct remote *r, char *why)
 		.is_sender = cmd->destination.host,
 		.keeps_order = cmd->writes_stdout,
 		.nr_streams = cmd->nr_streams,
-		.queues_per_rail = cmd->writes_stdout	     ? 1
-				   : cmd->opt.spares_streams ? HEARTH_RDMA_QUEUES_PER_RAIL
-							     : cmd->nr_streams,
+		.read_per_rail = queues_of_rail(cmd, HEARTH_RDMA_READ_PER_RAIL),
+		.written_per_rail = queues_of_rail(cmd, HEARTH_RDMA_WRITTEN_PER_RAIL),
 		.mode = cmd->rdma_mode,
 		.block_bytes = cmd->opt.block_bytes,
 		.may_lengthen = cmd->lengthens_blocks && !cmd->opt.bench,

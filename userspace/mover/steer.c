@@ -60,13 +60,13 @@ static void set_window(struct hearth_steer *st)
 	hearth_sender_share_out(st->sender);
 }
 
-/* Until something is known of the path, and in a measurement, it is the length asked for. */
+/* In a measurement it is the length asked for. */
 static void follow_message(struct hearth_steer *st, const struct hearth_sample *sample,
 			   uint32_t nr_ways)
 {
 	struct hearth_sender *s = st->sender;
 
-	if (!s->job->opt.bench && st->pool.product)
+	if (!s->job->opt.bench)
 		s->message_bytes = hearth_adapt_message(st->pool.product, sample->min_rtt_ns,
 							nr_ways ? nr_ways : st->streams.wanted,
 							s->pool->block_bytes);
@@ -194,6 +194,8 @@ static bool knows_path(const struct hearth_sender *s)
 int hearth_steer_start(struct hearth_steer *st, struct hearth_sender *s)
 {
 	uint32_t first = hearth_steer_first(s);
+	struct hearth_stream_path path;
+	struct hearth_sample sample;
 	pthread_condattr_t attr;
 
 	memset(st, 0, sizeof(*st));
@@ -219,6 +221,8 @@ int hearth_steer_start(struct hearth_steer *st, struct hearth_sender *s)
 		s->job->path.streams_most = first;
 		set_window(st);
 	}
+	measure(st, &sample, &path);
+	follow_message(st, &sample, path.nr_ways);
 	st->is_running = !pthread_create(&st->thread, NULL, run, st);
 	return st->is_running ? 0 : -EAGAIN;
 }

@@ -242,11 +242,17 @@ uint64_t hearth_verbs_speed(const struct hearth_rdma_rail *rail)
 	return mbit_s * lanes * 1000000 / 8;
 }
 
+void hearth_verbs_unregister_chunk(struct hearth_rdma_rail *rail, uint32_t chunk)
+{
+	if (rail->mrs[chunk])
+		ibv_dereg_mr(rail->mrs[chunk]);
+	rail->mrs[chunk] = NULL;
+}
+
 void hearth_verbs_unregister(struct hearth_rdma_rail *rail)
 {
-	if (rail->pool_mr)
-		ibv_dereg_mr(rail->pool_mr);
-	rail->pool_mr = NULL;
+	for (uint32_t i = 0; i < HEARTH_POOL_MAX_CHUNKS; i++)
+		hearth_verbs_unregister_chunk(rail, i);
 }
 
 int hearth_verbs_access(const struct hearth_rdma *r)
@@ -261,18 +267,27 @@ int hearth_verbs_access(const struct hearth_rdma *r)
  * windows each queue pair opens one, and what is registered opens nothing. Either way keys die with
  * the session, since pool and registration do.
  */
+int hearth_verbs_register_chunk(const struct hearth_rdma *r, struct hearth_rdma_rail *rail,
+				uint32_t chunk)
+{
+	const struct hearth_pool_chunk *c = &r->pool.chunks[chunk];
+
+	rail->mrs[chunk] = ibv_reg_mr(rail->pd, c->memory, c->memory_bytes,
+				      IBV_ACCESS_LOCAL_WRITE | rail->access);
+	return rail->mrs[chunk] ? 0 : -errno;
+}
+
 int hearth_verbs_register(struct hearth_rdma *r, struct hearth_rdma_rail *rail)
 {
-	int access = rail->has_windows ? IBV_ACCESS_MW_BIND : hearth_verbs_access(r);
+	int ret = 0;
 
 	if (!rail->pd)
 		return 0; /* its device has gone */
-	rail->access = access;
+	rail->access = rail->has_windows ? IBV_ACCESS_MW_BIND : hearth_verbs_access(r);
 	hearth_verbs_unregister(rail);
-	rail->pool_mr = ibv_reg_mr(rail->pd, r->pool.chunks[0].memory,
-				   r->pool.chunks[0].memory_bytes,
-				   IBV_ACCESS_LOCAL_WRITE | access);
-	return rail->pool_mr ? 0 : hearth_verbs_fail(r->why, rail->device, "ibv_reg_mr", -errno);
+	for (uint32_t i = 0; i < r->nr_chunks && !ret; i++)
+		ret = hearth_verbs_register_chunk(r, rail, i);
+	return ret ? hearth_verbs_fail(r->why, rail->device, "ibv_reg_mr", ret) : 0;
 }
 
 /* What a device says it has its library may not, or a virtual function has none left. */

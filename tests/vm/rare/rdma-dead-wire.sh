@@ -23,8 +23,7 @@ END
 chmod +x victim
 
 begin() {
-	hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err &
-	copy=$!
+	start_hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err
 }
 
 # The wire goes dead, also while the far end stands still and can say nothing of it.
@@ -35,13 +34,13 @@ go_dead() {
 }
 stand_still_and_go_dead() {
 	kill -STOP "$(<victim.pid)"
-	sleep 2
+	wait_for 60 rail_is_at_rest 0 || fail 'the sender does not wait'
 	go_dead
 	kill -CONT "$(<victim.pid)"
 }
 for cut in go_dead stand_still_and_go_dead; do
 	begin file "x:$PWD/$cut"
-	wait_for 60 has_bytes "$PWD/$cut" 1000000 || fail 'nothing was stored'
+	wait_for 60 has_bytes "$PWD/$cut" 1000000 || fail "$cut: nothing was stored: $(cat out err)"
 	$cut
 	wait_for 30 grep -q 'no RDMA connection is left: data goes over TCP' out || fail "$cut: nobody has noticed: $(cat out err)"
 	echo "$cut: noticed after $(((${EPOCHREALTIME/./} - start) / 1000)) ms"

@@ -30,13 +30,7 @@ rnr=$(cat $counters/{send_rnr_err,rcvd_rnr_err,retry_rnr_exceeded_err})
 begin file "x:$PWD/slow"
 wait_for 60 has_bytes "$PWD/slow" 1000000 || fail 'nothing was stored'
 kill -STOP "$(<victim.pid)"
-at_rest() {
-	local before
-	before=$(<$counters/sent_pkts)
-	sleep 1
-	[ $(($(<$counters/sent_pkts) - before)) -lt 50 ] # the sender asks now and then whether anybody is there
-}
-wait_for 60 at_rest || fail 'the sender does not wait'
+wait_for 60 rail_is_at_rest 0 || fail 'the sender does not wait'
 kill -CONT "$(<victim.pid)"
 wait $copy || fail "the copy failed: $(cat err)"
 cmp file slow

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Over a long path blocks are written, in longer pieces and out of more memory where it holds more; how many are under way
-# follows the path.
+# Over a long path blocks are written, in longer pieces, over more queue pairs, and out of more memory where it holds more; how
+# many are under way follows the path.
 # topology: 2n
 # needs: userspace
 # limit: 300
@@ -21,6 +21,7 @@ expect 0 hcp --json --transport=rdma file x:"$PWD/pushed"
 cmp file pushed
 summary 's'
 equal 'mode of a long path' "$(summary 's["rdma_mode"]')" write
+equal 'queue pairs' "$(summary 's["queue_pairs"]')" 16
 equal rails "$(summary 'sorted(r["device"] for r in s["rails"])')" "['far0', 'far1']"
 [ "$(summary 's["rtt_us"] >= 60000')" = True ] || fail 'that round trip was not measured'
 
@@ -39,3 +40,4 @@ expect 0 hcp --json --transport=rdma --seal=encrypt file x:"$PWD/lossy"
 cmp file lossy
 expect 0 hcp --json --transport=rdma --rdma-mode=read file x:"$PWD/read"
 cmp file read
+equal 'queue pairs that are read over' "$(summary 's["queue_pairs"]')" 4
