@@ -60,9 +60,11 @@ check-debug: ## the tests in guests, on a kernel that finds mistakes (KASAN, loc
 	@tests/vm/module.sh debug
 	@tests/vm/run -k debug
 
-check-powercut: ## cut a guest's power N=100 times: nothing that was acknowledged as durable may be lost (KERNEL=)
+check-powercut: ## cut a guest's power N=100 times, and replay logs of devices: nothing that was acknowledged as durable may be lost (KERNEL=)
 	@tests/deps build check powercut
 	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/powercut/replay -k $(GUEST_KERNEL) --mutant
+	@tests/powercut/replay -k $(GUEST_KERNEL)
 	@tests/powercut/run -k $(GUEST_KERNEL) --mutant
 	@tests/powercut/run -k $(GUEST_KERNEL) -n $(or $(N),100)
 
@@ -71,10 +73,26 @@ check-cycles: ## create, export, use, unexport, delete a LUN and unload the modu
 	@tests/vm/module.sh $(GUEST_KERNEL)
 	@tests/vm/vm -t 2n -k $(GUEST_KERNEL) --limit 36000 --idle 1800 -- tests/vm/guest/cycles $(or $(CYCLES),500)
 
+check-reservations: ## two initiators' reservations with APTPL survive another boot (KERNEL=)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/reservations/run -k $(GUEST_KERNEL)
+
+check-wire: ## verified I/O over iSCSI and iSER on a wire that loses, delays, reorders and doubles packets, and is cut (KERNEL=)
+	@tests/deps build check
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@tests/vm/run -k $(GUEST_KERNEL) tests/vm/rare/fabric-wire.sh
+
 check-scsi: ## iscsi-test-cu in full, against every mode and the stock backstores
 	@tests/deps build check uml
 	@tests/vm/module.sh uml
 	@tests/scsi/run
+
+soak: ## everything together for HOURS=1, a fraction will do: verified I/O, faults of every kind, and a report (KERNEL=, also debug)
+	@tests/deps build check $(if $(filter debug,$(KERNEL)),debug)
+	@tests/vm/module.sh $(GUEST_KERNEL)
+	@$(MAKE) -C userspace all
+	@tests/soak/run -k $(GUEST_KERNEL) $(or $(HOURS),1)
 
 bench-cache: ## hit ratios and hits per second of the cache core, to build/bench/cache.json
 	@tests/bench/cache
@@ -152,6 +170,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-scsi \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi check-wire soak \
 	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

@@ -30,3 +30,10 @@ klog_filter() {
 	/---\[ end trace/ { if (held !~ foreign) printf "%s", held; holding = 0 }
 	END { if (holding) printf "%s", held }'
 }
+
+# no_alarm: in a guest, fails if its log has said such a thing since the test began; with lib.sh.
+no_alarm() {
+	local alarm
+	alarm=$(klog | klog_filter | grep -Em 1 "$klog_alarming" || :)
+	[ -z "$alarm" ] || fail "kernel log: $alarm"
+}

@@ -32,6 +32,7 @@ load_moves() {
 	local before
 	before=$(load_done "$1")
 	wait_for 120 load_is_past "$1" $((before + 40)) || fail "$1: the load does not move"
+	kill -0 "${loads[$1]}" 2>/dev/null || load_stop "$1"
 }
 
 # load_done DISK: commands that have come to an end.

@@ -115,19 +115,17 @@ session_is() {
 	[ "$(session_state "$1")" = "$2" ]
 }
 
-# cut_by target|link tcp|iser: the target throws everybody out and lets them in again, or the wire is cut until somebody notices.
+# cut_by target|wire tcp|iser: the target throws everybody out and lets them in again, or nothing comes through until somebody
+# notices. (Not the link: without it, what is for the other end would be delivered here.)
 cut_by() {
 	case $1 in
 	target) echo 0 >"$tpg/enable" ;;
-	link) ip link set w1 down ;;
+	wire) wire_is loss 100% ;;
 	esac
 	wait_for 60 session_is "$2" FAILED || fail "$2: nobody notices that the connection is cut"
 	case $1 in
 	target) echo 1 >"$tpg/enable" ;;
-	link)
-		ip link set w1 up
-		wire_connect
-		;;
+	wire) wire_is_good ;;
 	esac
 	wait_for 90 session_is "$2" LOGGED_IN || fail "$2: the session does not come back: $(session_state "$2")"
 }
