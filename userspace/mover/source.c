@@ -348,7 +348,7 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 	bool is_cut = false;
 
 	src->min_spliced = min_spliced(src, &range);
-	while (range.len && !is_cut && b->payload_fd < 0 && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
+	while (range.len && !is_cut && b->nr_segs < HEARTH_BLOCK_MAX_SEGMENTS) {
 		struct hearth_entry *e;
 		uint64_t part, done;
 
@@ -372,6 +372,7 @@ static void fill_range(struct hearth_source *src, struct hearth_block *b,
 		done = range.is_sum ? fill_sum(src, b, batch, e, range.voff, part) : 0;
 		if (!done)
 			done = fill_part(src, b, batch, e, range.voff, part);
+		is_cut |= b->payload_fd >= 0; /* that is all of the payload */
 		range.voff += done;
 		range.len -= done;
 	}
