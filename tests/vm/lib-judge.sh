@@ -18,8 +18,9 @@ klog_alarming+='|list_(add|del) corruption|refcount_t'
 
 # Warnings of the stock kernel about itself: an iSCSI initiator that logs out waits on a queue for memory reclaim for
 # the power management of a disk, if that has something to do just then; and 6.1's Soft-RoCE may free a queue pair, of a
-# process that was killed, whose tasklet is still scheduled (nothing of ours has tasklets).
+# process that was killed, whose tasklet is still scheduled (nothing of ours has tasklets), and warns in its own files.
 klog_foreign='WQ_MEM_RECLAIM iscsi_ctrl_.* is flushing !WQ_MEM_RECLAIM pm:|tasklet SCHED state not set: func 0x0'
+klog_foreign+='|WARNING: .* at drivers/infiniband/sw/rxe/'
 
 # klog_filter: a kernel log on standard input, without such warnings and their traces.
 klog_filter() {
