@@ -88,13 +88,18 @@ static void count_wire(struct tcp_stream *t, const struct iovec *iov, int nr)
 		t->stream.wire_bytes += iov[i].iov_len;
 }
 
-/* What the file does not give any more: the block is void, and asked for again. */
-static int send_void(int out_fd, struct hearth_block *b, size_t len)
+/*
+ * The rest of a payload that cannot be spliced: it is read. What the file does not have any more
+ * makes the block void, and it is asked for again.
+ */
+static int send_read(int out_fd, struct hearth_block *b, off_t at, size_t len)
 {
 	struct iovec iov = { b->data, len };
 
-	memset(b->data, 0, len);
-	hearth_block_make_void(b);
+	if (hearth_pread_full(b->payload_fd, b->data, len, (uint64_t)at) != (ssize_t)len) {
+		memset(b->data, 0, len);
+		hearth_block_make_void(b);
+	}
 	return hearth_writev_all(out_fd, &iov, 1);
 }
 
@@ -110,7 +115,7 @@ static int send_payload(int out_fd, struct hearth_block *b)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return send_void(out_fd, b, left);
+			return send_read(out_fd, b, at, left);
 		left -= (size_t)done;
 	}
 	return 0;

@@ -4,12 +4,12 @@
 echo text > src
 mkdir box tree
 echo x > tree/f
-"$TOOLS/without" /bin/true || skip "no filters for system calls here"
+"$TOOLS/without" openat2 /bin/true || skip "no filters for system calls here"
 "$HEARTHD" --generate-key=me > keys
 chmod 600 keys
 port=$((20000 + ($$ + 11000) % 20000))
 printf 'port = %s\nkeys = %s\n[box]\npath = %s\nwrite = yes\nuser = root\n' $port "$PWD/keys" "$PWD/box" > conf
-"$TOOLS/without" "$HEARTHD" --config=conf 2> daemon.log &
+"$TOOLS/without" openat2 "$HEARTHD" --config=conf 2> daemon.log &
 daemon=$!
 trap 'kill $daemon 2> /dev/null || true' EXIT
 until_true grep -q "on port $port" daemon.log
@@ -27,7 +27,7 @@ status=0
 [ $status = 4 ] || [ $status = 23 ] || fail "exit status $status: $(cat err)"
 [ ! -e got ] || fail "read without being confined"
 status=0
-"$TOOLS/without" "$HEARTHCP" -r tree local > out 2> err || status=$?
+"$TOOLS/without" openat2 "$HEARTHCP" -r tree local > out 2> err || status=$?
 [ $status != 0 ] || fail "copied without being confined"
 grep -q "Function not implemented" err || fail "unclear: $(cat err)"
 kill $daemon
