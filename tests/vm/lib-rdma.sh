@@ -45,12 +45,20 @@ rail_is_active() {
 	grep -q ACTIVE "/sys/class/infiniband/rail$1/ports/1/state"
 }
 
-# rail_is_at_rest N: nothing goes over it but that somebody asks now and then whether anybody is there.
+# rail_is_at_rest N: for a second nothing went over it but that somebody asks now and then whether anybody is there; to be asked
+# until it says so.
+declare -A rail_seen
 rail_is_at_rest() {
-	local sent=/sys/class/infiniband/rail$1/ports/1/hw_counters/sent_pkts before
-	before=$(<"$sent")
-	sleep 1
-	[ $(($(<"$sent") - before)) -lt 50 ]
+	local sent now before since
+	sent=$(<"/sys/class/infiniband/rail$1/ports/1/hw_counters/sent_pkts")
+	now=${EPOCHREALTIME/./}
+	read -r before since <<<"${rail_seen[$1]:-0 0}"
+	if [ "$since" -gt 0 ] && [ $((now - since)) -lt 1000000 ]; then
+		return 1
+	fi
+	rail_seen[$1]="$sent $now"
+	[ "$since" -gt 0 ] && [ $((sent - before)) -lt 50 ] || return 1
+	unset "rail_seen[$1]"
 }
 
 drop_rail() {
