@@ -21,8 +21,8 @@
  *
  * *READ*: the sender offers a block, the receiver reads it out of the sender's
  * memory and releases it then. As many reads are under way as both devices allow.
- * Each asks for a piece: what a device is asked for it sends without a pause, and a
- * queue on the way that cannot hold that drops some of it.
+ * Each asks for a piece of a long block: what a device is asked for it sends without a
+ * pause, and a queue on the way that cannot hold that drops some of it.
  * *WRITE*: the receiver says ahead where blocks may be put, the sender writes them
  * there; a path may be as long as it likes.
  */
