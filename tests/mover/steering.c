@@ -208,6 +208,34 @@ static void what_is_registered_fills_the_path_as_far_as_it_may(void **state)
 	}
 }
 
+static uint32_t piece_at(struct hearth_adapt_piece *p, uint64_t *now_ns, uint64_t *read,
+			 double mib_s, uint32_t nr_ways, int ms)
+{
+	for (int i = 0; i < ms; i += 10) {
+		*now_ns += 10 * MS;
+		*read += (uint64_t)(mib_s * MIB / 100);
+		hearth_adapt_piece(p, *now_ns, *read, nr_ways);
+	}
+	return p->bytes >> 10;
+}
+
+static void blocks_are_read_in_pieces_until_the_way_is_known_to_be_fast(void **state)
+{
+	uint64_t now_ns = 1000 * MS, read = 1;
+	struct hearth_adapt_piece p;
+
+	(void)state;
+	hearth_adapt_piece_init(&p);
+	assert_int_equal(p.bytes, 256 << 10);
+	assert_int_equal(piece_at(&p, &now_ns, &read, 12, 4, 3000), 256);
+	assert_int_equal(piece_at(&p, &now_ns, &read, 60, 4, 3000), 256);
+	assert_int_equal(piece_at(&p, &now_ns, &read, 60, 2, 200), 4096);
+	/* The sender rests, and then the wire has become slow. */
+	assert_int_equal(piece_at(&p, &now_ns, &read, 0, 2, 900), 4096);
+	assert_int_equal(piece_at(&p, &now_ns, &read, 60, 2, 200), 4096);
+	assert_int_equal(piece_at(&p, &now_ns, &read, 12, 2, 1200), 256);
+}
+
 /* Messages over RDMA: each takes the round trip, and its turn on the wire. */
 struct wire {
 	double rate; /* messages a second that it takes at most */
@@ -559,6 +587,7 @@ int main(void)
 		cmocka_unit_test(limits_hold_and_are_noticed),
 		cmocka_unit_test(messages_are_as_long_as_the_path_has_use_for),
 		cmocka_unit_test(what_is_registered_fills_the_path_as_far_as_it_may),
+		cmocka_unit_test(blocks_are_read_in_pieces_until_the_way_is_known_to_be_fast),
 		cmocka_unit_test(as_many_messages_are_under_way_as_fill_the_path),
 		cmocka_unit_test(the_depth_follows_up_within_trips_and_down_within_seconds),
 		cmocka_unit_test(the_fewest_streams_that_do_are_found),

@@ -158,15 +158,17 @@ static void a_long_path_is_written_to(void **state)
 	const uint64_t mib = 1u << 20, reads = 16 * mib / 2;
 
 	(void)state;
-	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, mib, reads),
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, 0, mib, reads),
 			 HEARTH_RDMA_MODE_READ);
-	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, reads, reads),
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, 0, reads, reads),
 			 HEARTH_RDMA_MODE_READ);
-	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, 400 * mib, reads),
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, 0, 400 * mib, reads),
 			 HEARTH_RDMA_MODE_WRITE);
-	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_READ, 400 * mib, reads),
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_AUTO, 10000000, mib, reads),
+			 HEARTH_RDMA_MODE_WRITE);
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_READ, 10000000, 400 * mib, reads),
 			 HEARTH_RDMA_MODE_READ);
-	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_WRITE, 0, reads),
+	assert_int_equal(hearth_rdma_mode_for(HEARTH_RDMA_MODE_WRITE, 0, 0, reads),
 			 HEARTH_RDMA_MODE_WRITE);
 }
 

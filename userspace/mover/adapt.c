@@ -24,7 +24,13 @@
 #define MESSAGES_PER_TRIP 2
 #define MESSAGE_NS (50 * MS)
 #define LEAST_MESSAGE (128u << 10)
-#define LONG_WAY_NS (10 * MS) /* on a shorter one no block is in the way for long */
+
+/* Pieces: long ones where such a one takes no longer; over so long that is measured, and held. */
+#define PIECE_NS (250 * MS)
+#define PIECE_RATE_NS (100 * MS)
+#define PIECE_HOLD_NS (1000 * MS)
+#define SHORT_PIECE (256u << 10)
+#define LONG_PIECE (4u << 20)
 
 /* Depth: what a change brings is seen after a trip; less must have been enough for so long. */
 #define DEPTH_TRIPS 2
@@ -133,7 +139,7 @@ uint32_t hearth_adapt_message(uint64_t product, uint64_t rtt_ns, uint32_t nr_way
 	uint64_t time = greater(rtt_ns / MESSAGES_PER_TRIP, MESSAGE_NS), wanted;
 	uint32_t len = most;
 
-	if (rtt_ns < LONG_WAY_NS)
+	if (rtt_ns < HEARTH_ADAPT_LONG_WAY_NS)
 		return most;
 	wanted = (uint64_t)((double)product * (double)time / (double)rtt_ns) /
 		 (nr_ways ? nr_ways : 1);
@@ -152,6 +158,28 @@ void hearth_adapt_registered(uint64_t product, uint32_t nr_ways, uint32_t per_wa
 	while (at_once * *message < lesser(2 * product, *memory) &&
 	       2 * *message <= HEARTH_BLOCK_MAX_PAYLOAD)
 		*message *= 2;
+}
+
+void hearth_adapt_piece_init(struct hearth_adapt_piece *p)
+{
+	*p = (struct hearth_adapt_piece){ .bytes = SHORT_PIECE };
+}
+
+void hearth_adapt_piece(struct hearth_adapt_piece *p, uint64_t now_ns, uint64_t read_bytes,
+			uint32_t nr_ways)
+{
+	double time = (double)(now_ns - p->since_ns);
+	bool is_fast;
+
+	if (p->since_ns && now_ns - p->since_ns < PIECE_RATE_NS)
+		return;
+	is_fast = p->since_ns && (double)(read_bytes - p->read_before) / nr_ways * (double)PIECE_NS >=
+					 time * LONG_PIECE;
+	p->since_ns = now_ns;
+	p->read_before = read_bytes;
+	if (is_fast)
+		p->fast_ns = now_ns;
+	p->bytes = p->fast_ns && now_ns - p->fast_ns <= PIECE_HOLD_NS ? LONG_PIECE : SHORT_PIECE;
 }
 
 void hearth_adapt_depth_init(struct hearth_adapt_depth *d, uint32_t first, uint32_t least,

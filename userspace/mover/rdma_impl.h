@@ -28,13 +28,13 @@
 #define HEARTH_RDMA_RECVS 64u /* also of the peer: part of the protocol */
 #define HEARTH_RDMA_SENDS 64u
 #define HEARTH_RDMA_MAX_NEWS 4
-#define HEARTH_RDMA_PIECE (4u << 20) /* of a block that is read at once; near, 256K take 1.4 times as long */
 #define HEARTH_RDMA_SILENCE_MS 500 /* after that a peer is probed */
 #define HEARTH_RDMA_DEAD_MS 3800 /* what is not acknowledged by then has no way there */
 #define HEARTH_RDMA_SLOWEST 10000000 /* bytes a second that a rail moves, if it does */
 #define HEARTH_RDMA_MAX_DEPTH 64u /* reads under way, or slots, of one queue pair */
 #define HEARTH_RDMA_FIRST_DEPTH 4u /* to begin with */
 #define HEARTH_RDMA_LEAST_DEPTH 2u
+#define HEARTH_RDMA_MAX_READS 8u /* under way, of one queue pair: pieces of blocks */
 #define HEARTH_RDMA_MAX_OFFERS 256u /* of one queue pair */
 /* And a probe, and windows. */
 #define HEARTH_RDMA_SQ \
@@ -73,7 +73,9 @@ struct hearth_rdma_arrival {
 	struct hearth_rdma_msg msg;
 	uint8_t head[HEARTH_RDMA_INLINE_HEAD];
 	struct hearth_block *block;
-	uint32_t nr_parts; /* still to be read */
+	uint32_t key; /* of where it lands */
+	uint32_t asked; /* bytes that were asked for */
+	uint32_t nr_parts; /* reads under way */
 	uint64_t since_ns; /* when it was asked for */
 };
 
@@ -117,6 +119,8 @@ struct hearth_rdma_queue {
 	uint32_t nr_waiting;
 	struct hearth_rdma_arrival *arrivals; /* being read, or slots that were told */
 	uint32_t nr_arrivals;
+	struct hearth_rdma_arrival *begun; /* of which not all was asked for */
+	uint32_t nr_reads; /* under way */
 	uint32_t released[HEARTH_RDMA_MAX_OFFERS];
 	uint32_t nr_released;
 };
@@ -175,7 +179,9 @@ struct hearth_rdma {
 
 	/* the receiver's */
 	struct hearth_adapt_depth flow;
+	struct hearth_adapt_piece piece;
 	uint64_t nr_arrived;
+	uint64_t read_bytes;
 	uint64_t trip_ns; /* the least that a block took */
 	struct hearth_block *gift; /* that somebody waited for */
 	bool is_getting;
@@ -295,7 +301,7 @@ void hearth_rdma_source_finish(struct hearth_rdma *r);
 int hearth_rdma_sink_recv(struct hearth_rdma *r, struct hearth_block **ret, uint64_t *ret_bytes,
 			  struct hearth_seal *seal);
 void hearth_rdma_sink_hear(struct hearth_rdma_queue *q, const struct hearth_rdma_msg *m);
-void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index);
+void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index, uint32_t len);
 void hearth_rdma_sink_advance(struct hearth_rdma *r);
 void hearth_rdma_sink_fail(struct hearth_rdma_queue *q);
 /* Has as many blocks under way as the path has use for. */

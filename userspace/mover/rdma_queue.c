@@ -368,7 +368,7 @@ static void complete(struct hearth_rdma_queue *q, const struct ibv_wc *wc)
 		take_message(q, i, wc->byte_len);
 		break;
 	case HEARTH_RDMA_WR_READ:
-		hearth_rdma_sink_part(q, i);
+		hearth_rdma_sink_part(q, i, wc->byte_len);
 		break;
 	case HEARTH_RDMA_WR_WRITE:
 	case HEARTH_RDMA_WR_PROBE:

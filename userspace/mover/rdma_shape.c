@@ -139,14 +139,12 @@ static int replace_pool(struct hearth_rdma *r, uint32_t block_bytes, uint64_t me
 
 enum hearth_rdma_mode hearth_rdma_choose_mode(const struct hearth_rdma *r)
 {
-	uint32_t piece = r->plan.block_bytes < HEARTH_RDMA_PIECE ? r->plan.block_bytes
-								 : HEARTH_RDMA_PIECE;
 	uint64_t at_once = 0;
 
 	for (uint32_t i = 0; i < r->nr_queues; i++)
 		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE)
-			at_once += (uint64_t)r->queues[i]->reads * piece;
-	return hearth_rdma_mode_for(r->plan.mode, path_bytes(r), at_once * r->plan.read_per_rail);
+			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
+	return hearth_rdma_mode_for(r->plan.mode, r->rtt_ns, path_bytes(r), at_once * r->plan.read_per_rail);
 }
 
 void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
@@ -184,6 +182,7 @@ static void set_depths(struct hearth_rdma *r)
 		most += q->most;
 		nr++;
 	}
+	hearth_adapt_piece_init(&r->piece);
 	hearth_adapt_depth_init(&r->flow, nr * HEARTH_RDMA_FIRST_DEPTH,
 				nr * HEARTH_RDMA_LEAST_DEPTH, most);
 }

@@ -66,13 +66,7 @@ static void count_arrival(struct hearth_rdma *r, const struct hearth_rdma_arriva
 		r->trip_ns = time;
 }
 
-static uint32_t nr_pieces(uint32_t len)
-{
-	return (len + HEARTH_RDMA_PIECE - 1) / HEARTH_RDMA_PIECE;
-}
-
-/* Where a block lands: what follows of it needs no copy. */
-static bool read_part(struct hearth_rdma_queue *q, const struct hearth_rdma_arrival *a, void *to,
+static bool read_part(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a, void *to,
 		      uint32_t len, uint64_t from, uint32_t key)
 {
 	struct ibv_sge sge = { (uintptr_t)to, len, key };
@@ -84,7 +78,11 @@ static bool read_part(struct hearth_rdma_queue *q, const struct hearth_rdma_arri
 		.wr.rdma = { .remote_addr = from, .rkey = a->msg.key },
 	};
 
-	return hearth_rdma_queue_post(q, &wr, "ibv_post_send");
+	if (!hearth_rdma_queue_post(q, &wr, "ibv_post_send"))
+		return false;
+	a->nr_parts++;
+	q->nr_reads++;
+	return true;
 }
 
 static void release(struct hearth_rdma_queue *q, uint32_t id)
@@ -119,55 +117,62 @@ static void arrive(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
 	pthread_cond_signal(&r->changed);
 }
 
-void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index)
+void hearth_rdma_sink_part(struct hearth_rdma_queue *q, uint32_t index, uint32_t len)
 {
 	struct hearth_rdma_arrival *a = &q->arrivals[index];
 
-	if (!--a->nr_parts)
+	q->bundle->read_bytes += len;
+	q->nr_reads--;
+	if (!--a->nr_parts && a != q->begun)
 		arrive(q, a);
 }
 
-static bool read_payload(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
-{
-	struct hearth_block *b = a->block;
-	uint32_t key = hearth_rdma_land(q, a, b), len = a->msg.len;
-	bool is_posted = true;
-
-	for (uint32_t at = 0; at < len && is_posted; at += HEARTH_RDMA_PIECE)
-		is_posted = read_part(q, a, b->data + at,
-				      len - at < HEARTH_RDMA_PIECE ? len - at : HEARTH_RDMA_PIECE,
-				      a->msg.addr + at, key);
-	return is_posted;
-}
-
-/* Whether the queue pair takes so many reads more. */
-static bool has_room(const struct hearth_rdma_queue *q, uint32_t nr)
-{
-	return !q->nr_arrivals || q->nr_out + nr <= HEARTH_RDMA_SQ - HEARTH_RDMA_SENDS;
-}
-
-/* Starts to read what was offered first. False if that has to wait. */
-static bool start_read(struct hearth_rdma_queue *q)
+/* Takes up what was offered first. False if that has to wait. */
+static bool begin_block(struct hearth_rdma_queue *q)
 {
 	const struct hearth_rdma_arrival *offer = &q->offers[q->first_offer];
-	bool is_inline = offer->msg.head_len <= HEARTH_RDMA_INLINE_HEAD;
-	uint32_t nr_parts = !is_inline + nr_pieces(offer->msg.len);
-	struct hearth_rdma_arrival *a = q->nr_waiting && has_room(q, nr_parts) ? idle_arrival(q)
-									       : NULL;
+	struct hearth_rdma_arrival *a = q->nr_waiting ? idle_arrival(q) : NULL;
 	struct hearth_block *b = a ? take_block(q->bundle) : NULL;
 
 	if (!b)
 		return false;
 	*a = *offer;
 	expect(q, a, b);
-	a->nr_parts = nr_parts;
 	q->first_offer = (q->first_offer + 1) % HEARTH_RDMA_MAX_OFFERS;
 	q->nr_waiting--;
-	if (!nr_parts)
-		arrive(q, a);
-	else if (is_inline || read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr,
-					hearth_rdma_lkey(q, b)))
-		return read_payload(q, a);
+	q->begun = a;
+	/* What follows of it needs no copy. */
+	if (a->msg.len)
+		a->key = hearth_rdma_land(q, a, b);
+	return a->msg.head_len <= HEARTH_RDMA_INLINE_HEAD ||
+	       read_part(q, a, b->head, a->msg.head_len, a->msg.head_addr, hearth_rdma_lkey(q, b));
+}
+
+static bool read_piece(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *a)
+{
+	uint32_t at = a->asked, left = a->msg.len - at, piece = q->bundle->piece.bytes;
+	uint32_t len = left < piece ? left : piece;
+
+	a->asked += len;
+	return !len ||
+	       read_part(q, a, a->block->data + at, len, a->msg.addr + at, a->key);
+}
+
+/* Reads on, block after block, piece after piece. False if that has to wait. */
+static bool start_read(struct hearth_rdma_queue *q)
+{
+	struct hearth_rdma_arrival *a;
+
+	if (q->nr_reads >= HEARTH_RDMA_MAX_READS || (!q->begun && !begin_block(q)))
+		return false;
+	a = q->begun;
+	if (!read_piece(q, a))
+		return false;
+	if (a->asked == a->msg.len) {
+		q->begun = NULL;
+		if (!a->nr_parts)
+			arrive(q, a);
+	}
 	return q->state == HEARTH_RDMA_LIVE;
 }
 
@@ -224,9 +229,12 @@ void hearth_rdma_sink_advance(struct hearth_rdma *r)
 void hearth_rdma_sink_steer(struct hearth_rdma *r)
 {
 	uint32_t nr_live = hearth_rdma_nr_live(r), share;
+	uint64_t now = hearth_now_ns();
 
+	if (nr_live && r->read_bytes)
+		hearth_adapt_piece(&r->piece, now, r->read_bytes, nr_live);
 	if (!nr_live || !r->nr_arrived ||
-	    !hearth_adapt_depth(&r->flow, hearth_now_ns(), r->nr_arrived, r->trip_ns))
+	    !hearth_adapt_depth(&r->flow, now, r->nr_arrived, r->trip_ns))
 		return;
 	share = (r->flow.depth + nr_live - 1) / nr_live;
 	for (uint32_t i = 0; i < r->nr_queues; i++)
@@ -296,6 +304,8 @@ void hearth_rdma_sink_fail(struct hearth_rdma_queue *q)
 		q->arrivals[i].block = NULL;
 	}
 	q->nr_arrivals = 0;
+	q->begun = NULL;
+	q->nr_reads = 0;
 	q->nr_waiting = 0;
 	q->nr_released = 0;
 }

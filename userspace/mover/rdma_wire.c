@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../common/bytes.h"
+#include "adapt.h"
 #include "rdma_wire.h"
 
 static bool is_block(enum hearth_rdma_type type)
@@ -173,12 +174,12 @@ void hearth_rdma_seal_key(const struct hearth_ticket *t, const uint8_t *server_n
 	mac(t, "rdma sealed", &all, server_nonce, ret);
 }
 
-enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t on_the_way,
-					   uint64_t at_once)
+enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t rtt_ns,
+					   uint64_t on_the_way, uint64_t at_once)
 {
 	if (asked != HEARTH_RDMA_MODE_AUTO)
 		return asked;
-	return on_the_way > at_once ? HEARTH_RDMA_MODE_WRITE : HEARTH_RDMA_MODE_READ;
+	return rtt_ns >= HEARTH_ADAPT_LONG_WAY_NS || on_the_way > at_once ? HEARTH_RDMA_MODE_WRITE : HEARTH_RDMA_MODE_READ;
 }
 
 void hearth_rdma_get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret)

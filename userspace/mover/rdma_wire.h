@@ -112,9 +112,11 @@ void hearth_rdma_get_address(struct hearth_reader *r, uint16_t port, struct sock
 
 /*
  * How blocks go over a path that has room for @on_the_way bytes: reads cannot fill one that has
- * more than the @at_once of all of them together.
+ * more than the @at_once of all of them together. On a long way what answers them comes in bursts,
+ * and what is lost of these is asked for a round trip later; what is written comes as it is
+ * acknowledged.
  */
-enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t on_the_way,
-					   uint64_t at_once);
+enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t rtt_ns,
+					   uint64_t on_the_way, uint64_t at_once);
 
 #endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Over a long path blocks are written, in longer pieces, over more queue pairs, and out of more memory where it holds more; how
-# many are under way follows the path.
+# many are under way follows the path. Where a wire is slow, no more is read at once than it has room for.
 # topology: 2n
 # needs: userspace
 # limit: 300
@@ -41,3 +41,13 @@ cmp file lossy
 expect 0 hcp --json --transport=rdma --rdma-mode=read file x:"$PWD/read"
 cmp file read
 equal 'queue pairs that are read over' "$(summary 's["queue_pairs"]')" 4
+
+# Nor is more read at once than a wire has room for that is slower than the devices say, though it is short.
+for f in f0 f1; do
+	tc qdisc change dev $f root netem delay 0ms rate 50mbit limit 1000 loss 0%
+done
+head -c 24M /dev/urandom >large
+expect 0 hcp --json --transport=rdma large x:"$PWD/slowly"
+cmp large slowly
+equal 'mode of a short path' "$(summary 's["rdma_mode"]')" read
+equal 'rails that failed' "$(summary '[r["device"] for r in s["rails"] if r["failed"]]')" '[]'
