@@ -17,7 +17,7 @@ MIB = 1 << 20
 QUEUES = (1, 2, 4, 8)
 MESSAGE = 512 << 10
 MESSAGES, LEAST_MESSAGES = 24, 5  # perftest takes no fewer
-HANGS_S = 60
+HANGS_S = 30
 
 
 def sh(command):
