@@ -179,7 +179,9 @@ enum hearth_rdma_mode hearth_rdma_mode_for(enum hearth_rdma_mode asked, uint64_t
 {
 	if (asked != HEARTH_RDMA_MODE_AUTO)
 		return asked;
-	return rtt_ns >= HEARTH_ADAPT_LONG_WAY_NS || on_the_way > at_once ? HEARTH_RDMA_MODE_WRITE : HEARTH_RDMA_MODE_READ;
+	if (rtt_ns >= HEARTH_ADAPT_LONG_WAY_NS || on_the_way > at_once)
+		return HEARTH_RDMA_MODE_WRITE;
+	return HEARTH_RDMA_MODE_READ;
 }
 
 void hearth_rdma_get_address(struct hearth_reader *r, uint16_t port, struct sockaddr_storage *ret)
