@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs a program as if the kernel had not got a call: without openat2|sendfile PROGRAM [ARGUMENT]... */
+/* Runs a program as if the kernel had not got a call: without openat2|sendfile PROGRAM... */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>

@@ -168,13 +168,13 @@ void hearth_adapt_piece_init(struct hearth_adapt_piece *p)
 void hearth_adapt_piece(struct hearth_adapt_piece *p, uint64_t now_ns, uint64_t read_bytes,
 			uint32_t nr_ways)
 {
-	double time = (double)(now_ns - p->since_ns);
+	double time = (double)(now_ns - p->since_ns), bytes;
 	bool is_fast;
 
 	if (p->since_ns && now_ns - p->since_ns < PIECE_RATE_NS)
 		return;
-	is_fast = p->since_ns && (double)(read_bytes - p->read_before) / nr_ways * (double)PIECE_NS >=
-					 time * LONG_PIECE;
+	bytes = (double)(read_bytes - p->read_before) / nr_ways;
+	is_fast = p->since_ns && bytes * PIECE_NS >= time * LONG_PIECE;
 	p->since_ns = now_ns;
 	p->read_before = read_bytes;
 	if (is_fast)

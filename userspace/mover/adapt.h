@@ -18,9 +18,9 @@
  * Messages: near, the largest are cheapest. Far, they are so short that each way over
  * the path (a stream, a queue pair) has several under way, and begin as short as any.
  *
- * Pieces: what is read over RDMA comes without a pause, however slow some wire on the way is, and what
- * this has no room for is lost. So a block is read in short pieces, until it has been seen that the way
- * is fast: then these take 1.3 to 1.5 times as long as whole blocks (Soft-RoCE).
+ * Pieces: what is read over RDMA comes without a pause, however slow some wire on the way is, and
+ * what this has no room for is lost. So a block is read in short pieces, until the way is seen to
+ * be fast: there these take 1.3 to 1.5 times as long as whole blocks (Soft-RoCE).
  *
  * Depth, the messages that are under way at once over RDMA: twice what the rate makes
  * of the time that one takes when it is alone, and some. What more there is would only

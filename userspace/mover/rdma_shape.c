@@ -144,7 +144,8 @@ enum hearth_rdma_mode hearth_rdma_choose_mode(const struct hearth_rdma *r)
 	for (uint32_t i = 0; i < r->nr_queues; i++)
 		if (r->queues[i] && r->queues[i]->state == HEARTH_RDMA_LIVE)
 			at_once += (uint64_t)r->queues[i]->reads * r->plan.block_bytes;
-	return hearth_rdma_mode_for(r->plan.mode, r->rtt_ns, path_bytes(r), at_once * r->plan.read_per_rail);
+	return hearth_rdma_mode_for(r->plan.mode, r->rtt_ns, path_bytes(r),
+				    at_once * r->plan.read_per_rail);
 }
 
 void hearth_rdma_choose(const struct hearth_rdma *r, uint64_t peers_most,
