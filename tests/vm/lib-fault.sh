@@ -5,32 +5,37 @@
 #
 # Only what the module asks for fails, itself or through what it calls: it has
 # to be on the stack. So it must be loaded before that is said, and stay. For
-# the nth allocation of one system call see guest/fail-nth.
+# the nth allocation of one system call see guest/fail-nth. Of requests, only
+# those to a device fail whose make-it-fail is set.
 
 debug=/sys/kernel/debug
 fault_kinds=(failslab fail_page_alloc)
 fault_plenty=1000000000
 
+# fault_start [KIND...]: failslab and fail_page_alloc, or those named
 fault_start() {
 	local kind size base
-	[ -d $debug/failslab ] || fail 'this kernel injects no faults'
+	[ $# -eq 0 ] || fault_kinds=("$@")
+	[ -d "$debug/${fault_kinds[0]}" ] || fail "this kernel injects no faults: ${fault_kinds[0]}"
 	start_hearth
 	read -r size base < <(awk '$1 == "target_core_hearth" { print $2, $6 }' /proc/modules)
 	for kind in "${fault_kinds[@]}"; do
 		echo 0 >"$debug/$kind/probability"
 		echo 0 >"$debug/$kind/verbose"
-		echo N >"$debug/$kind/ignore-gfp-wait"
+		[ ! -e "$debug/$kind/ignore-gfp-wait" ] || echo N >"$debug/$kind/ignore-gfp-wait"
 		echo N >"$debug/$kind/task-filter"
 		echo 32 >"$debug/$kind/stacktrace-depth"
 		echo "$base" >"$debug/$kind/require-start"
 		printf '0x%x\n' $((base + size)) >"$debug/$kind/require-end"
 	done
-	echo N >$debug/fail_page_alloc/ignore-gfp-highmem
-	echo 0 >$debug/fail_page_alloc/min-order
+	if [[ " ${fault_kinds[*]} " = *' fail_page_alloc '* ]]; then
+		echo N >$debug/fail_page_alloc/ignore-gfp-highmem
+		echo 0 >$debug/fail_page_alloc/min-order
+	fi
 	defer fault_stop
 }
 
-# fault_every N: from now on every Nth allocation of the kernel fails, if it is for the module.
+# fault_every N: from now on every Nth allocation of the kernel fails, if it is for the module; or every Nth request.
 fault_every() {
 	local kind
 	for kind in "${fault_kinds[@]}"; do
