@@ -1,9 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A wire goes dead without a word: that is noticed, and blocks go over TCP. It once did not end in one run of some fifteen; until
-# many runs in a row have shown that it does, it is not among the tests of "make check":
-# tests/vm/run tests/vm/rare/rdma-dead-wire.sh
+# A wire goes dead without a word: that is noticed, and blocks go over TCP.
 # topology: 2n
 # needs: userspace
 # limit: 400
