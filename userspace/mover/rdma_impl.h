@@ -31,7 +31,7 @@
 #define HEARTH_RDMA_SILENCE_MS 500 /* after that a peer is probed */
 #define HEARTH_RDMA_DEAD_MS 3800 /* what is not acknowledged by then has no way there */
 #define HEARTH_RDMA_SLOWEST 10000000 /* bytes a second that a rail moves, if it does */
-#define HEARTH_RDMA_MAX_DEPTH 64u /* reads under way, or slots, of one queue pair */
+#define HEARTH_RDMA_MAX_DEPTH 64u /* blocks under way, or slots, of one queue pair */
 #define HEARTH_RDMA_FIRST_DEPTH 4u /* to begin with */
 #define HEARTH_RDMA_LEAST_DEPTH 2u
 #define HEARTH_RDMA_MAX_READS 8u /* under way, of one queue pair: pieces of blocks */
@@ -91,7 +91,7 @@ struct hearth_rdma_queue {
 	uint8_t *memory; /* messages: receives, then sends */
 	uint16_t number;
 	enum hearth_rdma_state state;
-	uint32_t reads; /* as both devices allow */
+	uint32_t reads; /* under way, as both devices allow */
 	uint32_t most; /* blocks under way, in the mode that was chosen, */
 	uint32_t depth; /* and what of it is used now */
 	uint32_t credits;

@@ -154,18 +154,23 @@ static bool read_piece(struct hearth_rdma_queue *q, struct hearth_rdma_arrival *
 	uint32_t len = left < piece ? left : piece;
 
 	a->asked += len;
-	return !len ||
-	       read_part(q, a, a->block->data + at, len, a->msg.addr + at, a->key);
+	return !len || read_part(q, a, a->block->data + at, len, a->msg.addr + at, a->key);
+}
+
+static bool may_read(const struct hearth_rdma_queue *q)
+{
+	return q->nr_reads < q->reads && q->nr_reads < HEARTH_RDMA_MAX_READS;
 }
 
 /* Reads on, block after block, piece after piece. False if that has to wait. */
 static bool start_read(struct hearth_rdma_queue *q)
 {
-	struct hearth_rdma_arrival *a;
+	struct hearth_rdma_arrival *a = q->begun;
 
-	if (q->nr_reads >= HEARTH_RDMA_MAX_READS || (!q->begun && !begin_block(q)))
+	if (!may_read(q))
 		return false;
-	a = q->begun;
+	if (!a)
+		return begin_block(q);
 	if (!read_piece(q, a))
 		return false;
 	if (a->asked == a->msg.len) {
