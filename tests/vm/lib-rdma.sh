@@ -26,6 +26,22 @@ start_mover() {
 	far_program=$programs/hearthd
 }
 
+# make_victim: the far end's process is in victim.pid from here on, for signals
+make_victim() {
+	far_program=$PWD/victim
+	cat >victim <<-END
+		#!/bin/sh
+		echo \$\$ >$PWD/victim.pid
+		exec $programs/hearthd "\$@"
+	END
+	chmod +x victim
+}
+
+# begin WORD...: a copy that takes some seconds, as $copy
+begin() {
+	start_hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err
+}
+
 # make_rail: railN on rN, 10.21.N.1
 make_rail() {
 	local n=$rails

@@ -12,17 +12,7 @@
 start_mover
 make_rail
 head -c 16M /dev/urandom >file
-far_program=$PWD/victim
-cat >victim <<END
-#!/bin/sh
-echo \$\$ >$PWD/victim.pid
-exec $programs/hearthd "\$@"
-END
-chmod +x victim
-
-begin() {
-	start_hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err
-}
+make_victim
 
 # The far end stands still: the sender waits, and no receive was missing.
 counters=/sys/class/infiniband/rail0/ports/1/hw_counters

@@ -11,17 +11,7 @@
 
 start_mover
 head -c 16M /dev/urandom >file
-far_program=$PWD/victim
-cat >victim <<END
-#!/bin/sh
-echo \$\$ >$PWD/victim.pid
-exec $programs/hearthd "\$@"
-END
-chmod +x victim
-
-begin() {
-	start_hcp -t --json --no-progress --transport=rdma --bwlimit=2M --block-size=128K "$@" >out 2>err
-}
+make_victim
 
 # The wire goes dead, also while the far end stands still and can say nothing of it.
 go_dead() {
