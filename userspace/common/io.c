@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whole reads and writes on blocking descriptors, clocks and random bytes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -218,6 +219,13 @@ int hearth_random_bytes(void *buf, size_t len)
 		len -= (size_t)got;
 	}
 	return 0;
+}
+
+int hearth_close_errors(int fd)
+{
+	int twin = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return twin < 0 || close(twin) ? -errno : 0;
 }
 
 void hearth_close(int *fd)

@@ -36,6 +36,12 @@ uint64_t hearth_cpu_ns(void);
  * process was before it became this program.)
  */
 uint64_t hearth_peak_kib(void);
+
+/*
+ * What only closing says: that a network file system, or one with quotas, has found no room for
+ * what was written. The descriptor stays open. 0 or -errno.
+ */
+int hearth_close_errors(int fd);
 int hearth_random_bytes(void *buf, size_t len);
 void hearth_close(int *fd);
 

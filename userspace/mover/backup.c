@@ -37,6 +37,7 @@ int hearth_backup_open(struct hearth_receiver *r, const char *destination)
 {
 	const char *path = r->job->opt.backup_dir;
 	char full[2 * PATH_MAX];
+	struct stat st;
 	int ret;
 
 	if (!path || r->is_dry)
@@ -47,10 +48,16 @@ int hearth_backup_open(struct hearth_receiver *r, const char *destination)
 	if (!ret || ret == -EEXIST) {
 		r->backup_fd = hearth_root_open(r->job->base_fd, full);
 		ret = r->backup_fd < 0 ? r->backup_fd : 0;
+		if (!ret && fstat(r->backup_fd, &st))
+			ret = -errno;
 	}
 	if (ret)
 		hearth_job_fail(r->job, HEARTH_EXIT_PLACE, "--backup-dir=%s: cannot be used: %s",
 				path, strerror(-ret));
+	if (!ret) {
+		r->backup_device = st.st_dev;
+		r->backup_inode = st.st_ino;
+	}
 	return ret;
 }
 
@@ -58,28 +65,28 @@ bool hearth_backup_is_one(const struct hearth_receiver *r, const char *name, con
 {
 	const char *suffix = suffix_of(r);
 	size_t len = strlen(name), tail = strlen(suffix);
-	struct stat own;
 
 	if (!(r->job->opt.flags & HEARTH_BACKUP))
 		return false;
 	if (r->job->opt.backup_dir)
-		return r->backup_fd >= 0 && !fstat(r->backup_fd, &own) &&
-		       own.st_dev == st->st_dev && own.st_ino == st->st_ino;
+		return r->backup_fd >= 0 && r->backup_device == st->st_dev &&
+		       r->backup_inode == st->st_ino;
 	return len > tail && !strcmp(name + len - tail, suffix);
 }
 
-static void copy_owner_and_mode(int to, const struct stat *st)
+static int copy_owner_and_mode(int to, const struct stat *st)
 {
-	/* Without privilege the copy keeps its own owner, and then no set-id bits. */
 	bool is_given = !fchown(to, st->st_uid, st->st_gid);
 
-	fchmod(to, st->st_mode & (is_given ? 07777 : 0777));
+	if (!is_given && !hearth_place_keeps_owner(errno))
+		return -errno;
+	return fchmod(to, st->st_mode & (is_given ? 07777 : 0777)) ? -errno : 0;
 }
 
 /* One level down at both ends: the directory of backups gets the mode of the other. */
 static int descend(int *here, int *there, const char *name)
 {
-	int below = hearth_open_beneath(*there, name, O_RDONLY | O_DIRECTORY, 0), twin;
+	int below = hearth_open_beneath(*there, name, O_RDONLY | O_DIRECTORY, 0), twin, ret = 0;
 	bool is_made = below == -ENOENT && !mkdirat(*there, name, 0700);
 	struct stat st;
 
@@ -88,8 +95,15 @@ static int descend(int *here, int *there, const char *name)
 	if (below < 0)
 		return below;
 	twin = hearth_open_beneath(*here, name, O_RDONLY | O_DIRECTORY, 0);
-	if (is_made && twin >= 0 && !fstat(twin, &st))
-		copy_owner_and_mode(below, &st);
+	if (twin < 0)
+		ret = twin;
+	else if (is_made)
+		ret = fstat(twin, &st) ? -errno : copy_owner_and_mode(below, &st);
+	if (ret) {
+		hearth_close(&twin);
+		hearth_close(&below);
+		return ret;
+	}
 	hearth_close(here);
 	hearth_close(there);
 	*here = twin;
@@ -143,13 +157,15 @@ static int copy_attributes(int from, int to, const struct stat *st)
 	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, st->st_mtim };
 	void *buf = malloc(HEARTH_ATTRS_MAX);
 	ssize_t len = buf ? hearth_attrs_read(from, flags, buf, HEARTH_ATTRS_MAX) : -ENOMEM;
+	int ret = copy_owner_and_mode(to, st);
 
-	copy_owner_and_mode(to, st);
 	/* Where the other file system has none of these, content and mode are what matters. */
 	if (len > 0)
 		hearth_attrs_write(to, flags, buf, (size_t)len);
 	free(buf);
-	return futimens(to, times) ? -errno : 0;
+	if (!ret && futimens(to, times))
+		ret = -errno;
+	return ret;
 }
 
 /* A regular file onto another file system, under a temporary name until it is whole. */
@@ -161,11 +177,13 @@ static int copy_file(int dir_fd, const char *name, int to_fd, const char *to, co
 	if (from < 0)
 		return from;
 	hearth_temp_name(temp, to);
-	unlinkat(to_fd, temp, 0);
-	copy = hearth_open_beneath(to_fd, temp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ret = unlinkat(to_fd, temp, 0) && errno != ENOENT ? -errno : 0;
+	copy = ret ? ret : hearth_open_beneath(to_fd, temp, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	ret = copy < 0 ? copy : copy_content(from, copy, (uint64_t)st->st_size);
 	if (!ret)
 		ret = copy_attributes(from, copy, st);
+	if (!ret)
+		ret = hearth_close_errors(copy);
 	if (!ret && renameat(to_fd, temp, to_fd, to))
 		ret = -errno;
 	if (ret && copy >= 0)
@@ -232,8 +250,9 @@ int hearth_backup_keep(struct hearth_receiver *r, int dir_fd, const char *name, 
 	struct stat st;
 	int to_fd, ret;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode))
-		return 0;
+	ret = hearth_look_up(dir_fd, name, &st);
+	if (ret <= 0 || S_ISDIR(st.st_mode))
+		return ret < 0 ? ret : 0;
 	snprintf(backup, sizeof(backup), "%s%s", name, suffix_of(r));
 	if (!r->job->opt.backup_dir)
 		return keep_as(dir_fd, name, dir_fd, backup, &st, moves);

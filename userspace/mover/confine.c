@@ -27,6 +27,13 @@ int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+int hearth_look_up(int dir_fd, const char *name, struct stat *ret)
+{
+	if (!fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW))
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
 int hearth_open_followed(int dir_fd, const char *name, int flags)
 {
 	int fd = openat(dir_fd, name, flags | O_CLOEXEC);

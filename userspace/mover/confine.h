@@ -16,6 +16,9 @@
 /* A descriptor or -errno; -ENOSYS where the kernel (before 5.6) has no openat2. */
 int hearth_open_beneath(int dir_fd, const char *name, int flags, mode_t mode);
 
+/* What a directory has under a name, itself if a symlink: 1 if there is something, 0, or -errno. */
+int hearth_look_up(int dir_fd, const char *name, struct stat *ret);
+
 /* Opens what a symlink points to, wherever that is: --copy-links asks for it. */
 int hearth_open_followed(int dir_fd, const char *name, int flags);
 

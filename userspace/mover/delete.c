@@ -85,6 +85,11 @@ static bool is_protected(struct deletion *d, const char *path, const char *name,
 	       hearth_filter_excludes(job->filter, path, S_ISDIR(st->st_mode));
 }
 
+static void note_failure(struct deletion *d, const char *path, const char *what, int err)
+{
+	hearth_job_note(d->r->job, HEARTH_NOTE_ERROR, path, "%s: %s", what, strerror(-err));
+}
+
 static int unlink_one(struct deletion *d, int dir_fd, const char *name, const char *path,
 		      bool is_dir)
 {
@@ -108,8 +113,7 @@ static bool delete_one(struct deletion *d, int dir_fd, const char *name, const c
 	}
 	err = unlink_one(d, dir_fd, name, path, is_dir);
 	if (err) {
-		hearth_job_note(r->job, HEARTH_NOTE_ERROR, path, "cannot be deleted: %s",
-				strerror(-err));
+		note_failure(d, path, "cannot be deleted", err);
 		return false;
 	}
 	r->job->count.files_deleted++;
@@ -130,12 +134,11 @@ static bool delete_content(struct deletion *d, int dir_fd, const char *name, cha
 	size_t len = strlen(path);
 
 	if (!stream) {
-		hearth_job_note(d->r->job, HEARTH_NOTE_ERROR, path, "cannot be deleted: %s",
-				strerror(fd < 0 ? -fd : ENOMEM));
+		note_failure(d, path, "cannot be deleted", fd < 0 ? fd : -errno);
 		hearth_close(&fd);
 		return false;
 	}
-	while ((entry = readdir(stream))) {
+	for (errno = 0; (entry = readdir(stream)); errno = 0) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		if (len + 1 + strlen(entry->d_name) >= HEARTH_PATH_MAX) {
@@ -147,6 +150,10 @@ static bool delete_content(struct deletion *d, int dir_fd, const char *name, cha
 		is_empty &= delete_tree(d, fd, entry->d_name, path, depth + 1);
 		path[len] = '\0';
 	}
+	if (errno) {
+		note_failure(d, path, "cannot be deleted", -errno);
+		is_empty = false;
+	}
 	closedir(stream);
 	return is_empty;
 }
@@ -154,10 +161,13 @@ static bool delete_content(struct deletion *d, int dir_fd, const char *name, cha
 static bool delete_tree(struct deletion *d, int dir_fd, const char *name, char *path, int depth)
 {
 	struct stat st;
+	int found = hearth_look_up(dir_fd, name, &st);
 	bool is_dir;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT;
+	if (found < 0)
+		note_failure(d, path, "cannot be deleted", found);
+	if (found <= 0)
+		return !found;
 	is_dir = S_ISDIR(st.st_mode);
 	if (is_protected(d, path, name, &st))
 		return false;
@@ -173,10 +183,13 @@ static void sweep(struct deletion *d, uint32_t number)
 	int dir_fd = hearth_dirs_get(dirs, number);
 	int fd = dir_fd < 0 ? dir_fd : hearth_open_beneath(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	int err = stream ? 0 : -errno;
 	char path[HEARTH_PATH_MAX];
 	struct dirent *entry;
 
-	while (stream && (entry = readdir(stream))) {
+	if (fd < 0)
+		err = fd;
+	for (errno = 0; stream && (entry = readdir(stream)); errno = 0) {
 		const char *name = entry->d_name;
 
 		if (!strcmp(name, ".") || !strcmp(name, "..") ||
@@ -186,6 +199,11 @@ static void sweep(struct deletion *d, uint32_t number)
 		hearth_dirs_relative_path(dirs, number, name, path, sizeof(path));
 		delete_tree(d, dir_fd, name, path, 0);
 	}
+	if (stream && errno)
+		err = -errno;
+	if (err)
+		note_failure(d, hearth_dirs_relative_path(dirs, number, "", path, sizeof(path)),
+			     "what the source does not have cannot be looked for in it", err);
 	if (stream)
 		closedir(stream);
 	else

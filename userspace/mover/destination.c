@@ -24,18 +24,24 @@ static int fail_destination(struct hearth_receiver *r, const char *path, int err
 	return err;
 }
 
-static bool is_empty(int dir_fd)
+/* 1 if nothing is in it, 0 if there is or nobody may know, or -errno. */
+static int is_empty(int dir_fd)
 {
-	int fd = hearth_open_beneath(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	int fd = hearth_open_beneath(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0), err;
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	int nr = 0;
 
-	if (!stream)
-		return false;
+	if (!stream) {
+		err = fd < 0 ? fd : -errno;
+		hearth_close(&fd);
+		return err == -EACCES ? 0 : err;
+	}
+	errno = 0;
 	while (nr <= 2 && readdir(stream))
 		nr++;
+	err = -errno;
 	closedir(stream);
-	return nr <= 2;
+	return err ? err : nr <= 2;
 }
 
 static bool is_asking(const struct hearth_receiver *r)
@@ -46,6 +52,7 @@ static bool is_asking(const struct hearth_receiver *r)
 static int open_directory(struct hearth_receiver *r, const char *path, bool exists)
 {
 	bool is_made = false;
+	int ret;
 
 	if (r->is_dry && !exists) {
 		r->is_root_virtual = true;
@@ -61,7 +68,10 @@ static int open_directory(struct hearth_receiver *r, const char *path, bool exis
 	r->root_fd = hearth_root_open(r->job->base_fd, path);
 	if (r->root_fd < 0)
 		return fail_destination(r, path, r->root_fd);
-	r->is_eager = !is_asking(r) && (is_made || is_empty(r->root_fd));
+	ret = is_made || is_asking(r) ? is_made : is_empty(r->root_fd);
+	if (ret < 0)
+		return fail_destination(r, path, ret);
+	r->is_eager = ret && !is_asking(r);
 	return 0;
 }
 
@@ -106,7 +116,7 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 	const char *path = *r->destination ? r->destination : ".";
 	size_t len = strlen(path);
 	struct stat st;
-	bool exists = !hearth_root_stat(r->job->base_fd, path, true, &st);
+	bool exists;
 	int ret;
 
 	if (r->publish)
@@ -122,6 +132,10 @@ int hearth_plan_destination(struct hearth_receiver *r, bool is_single)
 				"only a single file can go to standard output");
 		return -EINVAL;
 	}
+	ret = hearth_root_stat(r->job->base_fd, path, true, &st);
+	if (ret && ret != -ENOENT && ret != -ENOTDIR)
+		return fail_destination(r, path, ret);
+	exists = !ret;
 	if (exists && r->job->opt.bench)
 		return fail_destination(r, path, -EEXIST);
 	if (is_single && path[len - 1] != '/' && !(exists && S_ISDIR(st.st_mode)))
@@ -155,30 +169,38 @@ void hearth_plan_remember(struct hearth_dir *dir, const struct hearth_batch *b,
 		memcpy(dir->attrs, hearth_entry_attrs(b, e), e->attrs_len);
 }
 
-static struct hearth_dir *add_root(struct hearth_receiver *r, struct stat *ret_st)
+static int add_root(struct hearth_receiver *r, struct stat *ret_st, struct hearth_dir **ret_dir)
 {
 	const char *name = r->rename_to ? "" : r->destination;
-	struct hearth_dir *dir;
 	int fd;
 
 	if (r->is_root_virtual) {
-		dir = hearth_dirs_add(&r->dirs, 0, name);
-		if (dir)
-			dir->is_anchor = true;
-		return dir;
+		*ret_dir = hearth_dirs_add(&r->dirs, 0, name);
+		if (!*ret_dir)
+			return -ENOMEM;
+		(*ret_dir)->is_anchor = true;
+		return 0;
 	}
 	fd = fcntl(r->root_fd, F_DUPFD_CLOEXEC, 0);
-	dir = fd < 0 || fstat(fd, ret_st) ? NULL : hearth_dirs_add_anchor(&r->dirs, fd, name);
-	if (!dir)
+	if (fd < 0 || fstat(fd, ret_st)) {
+		int err = fail_destination(r, name, -errno);
+
 		hearth_close(&fd);
-	return dir;
+		return err;
+	}
+	*ret_dir = hearth_dirs_add_anchor(&r->dirs, fd, name);
+	if (!*ret_dir)
+		hearth_close(&fd);
+	return *ret_dir ? 0 : -ENOMEM;
 }
 
-static struct hearth_volume *add_volume(struct hearth_receiver *r, int dir_fd, const char *name,
-					dev_t device)
+static int add_volume(struct hearth_receiver *r, int dir_fd, const char *name, dev_t device,
+		      struct hearth_volume **ret)
 {
-	return hearth_volumes_add(&r->volumes, dir_fd, name, device,
-				  r->job->opt.fsync == HEARTH_FSYNC_END);
+	int err = hearth_volumes_add(&r->volumes, dir_fd, name, device,
+				     r->job->opt.fsync == HEARTH_FSYNC_END, ret);
+
+	return err ? fail_destination(r, name, err) : 0;
 }
 
 /* The first volume has the threads that run already; what can have none of its own shares them. */
@@ -206,10 +228,10 @@ int hearth_plan_volume(struct hearth_receiver *r, int dir_fd, const char *name,
 {
 	uint8_t inherited = dir->volume;
 	struct hearth_volume *v;
+	int ret = r->is_dry ? 0 : add_volume(r, dir_fd, name, st->st_dev, &v);
 
-	if (r->is_dry)
-		return 0;
-	v = add_volume(r, dir_fd, name, st->st_dev);
+	if (ret || r->is_dry)
+		return ret;
 	if (v && !v->has_queue)
 		add_queue(r, v, !number);
 	dir->volume = v ? v->queue : 0;
@@ -222,18 +244,17 @@ int hearth_plan_root(struct hearth_receiver *r, const struct hearth_batch *b,
 		     const struct hearth_entry *e)
 {
 	bool is_meant = e->mode & 07777; /* the directory itself, not only what is in it */
-	struct stat st = { 0 }, backup;
-	struct hearth_dir *dir = add_root(r, &st);
-	int ret = 0;
+	struct stat st = { 0 };
+	struct hearth_volume *v;
+	struct hearth_dir *dir = NULL;
+	int ret = add_root(r, &st, &dir);
 
-	if (!dir)
-		return -ENOMEM;
-	if (!r->is_root_virtual)
+	if (!ret && !r->is_root_virtual)
 		ret = hearth_plan_volume(r, r->root_fd, ".", &st, dir, e->dir_no);
+	if (!ret && r->backup_fd >= 0)
+		ret = add_volume(r, r->backup_fd, ".", r->backup_device, &v);
 	if (ret)
 		return ret;
-	if (!r->is_dry && r->backup_fd >= 0 && !fstat(r->backup_fd, &backup))
-		add_volume(r, r->backup_fd, ".", backup.st_dev);
 	dir->is_virtual = r->is_root_virtual;
 	dir->is_setgid = st.st_mode & S_ISGID;
 	dir->is_listed = e->extras & HEARTH_EXTRA_LISTED;

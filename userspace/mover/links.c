@@ -83,13 +83,17 @@ static int link_names(struct hearth_receiver *r, int target_fd, const char *targ
 {
 	char temp[HEARTH_TEMP_NAME_BYTES];
 	struct stat there, here;
+	int found;
 
 	*ret_made = false;
 	if (fstatat(target_fd, target, &there, AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if (!S_ISREG(there.st_mode))
 		return -EINVAL;
-	if (!fstatat(dir_fd, name, &here, AT_SYMLINK_NOFOLLOW)) {
+	found = hearth_look_up(dir_fd, name, &here);
+	if (found < 0)
+		return found;
+	if (found) {
 		if (S_ISDIR(here.st_mode))
 			return -EISDIR;
 		if (here.st_ino == there.st_ino && here.st_dev == there.st_dev)

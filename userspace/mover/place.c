@@ -103,9 +103,14 @@ int hearth_place_create(struct hearth_receiver *r, int dir_fd, const char *temp,
 	return hearth_open_beneath(dir_fd, temp, flags, creation_mode(r, e));
 }
 
-/* Owner and group; returns whether set-id bits may be kept. */
-static bool place_owner(struct hearth_receiver *r, int fd, const struct hearth_entry *e,
-			bool is_setgid, bool is_new)
+bool hearth_place_keeps_owner(int err)
+{
+	return err == EPERM || err == EINVAL || err == EOPNOTSUPP;
+}
+
+/* Owner and group; returns whether set-id bits may be kept, or -errno. */
+static int place_owner(struct hearth_receiver *r, int fd, const struct hearth_entry *e,
+		       bool is_setgid, bool is_new)
 {
 	uid_t uid =
 		may_differ_owner(r, e) || (!is_new && r->job->opt.flags & HEARTH_OWNER && !r->euid)
@@ -117,8 +122,7 @@ static bool place_owner(struct hearth_receiver *r, int fd, const struct hearth_e
 		return e->uid == r->euid;
 	if (!fchown(fd, uid, gid))
 		return true;
-	/* Without privilege a group one is no member of cannot be given: the copy keeps its own. */
-	return false;
+	return hearth_place_keeps_owner(errno) ? false : -errno;
 }
 
 int hearth_place_attributes(struct hearth_receiver *r, int fd, const struct hearth_entry *e,
@@ -126,11 +130,13 @@ int hearth_place_attributes(struct hearth_receiver *r, int fd, const struct hear
 {
 	struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { e->mtime_sec, e->mtime_nsec } };
 	mode_t mode = wanted_mode(r, e), made = creation_mode(r, e) & ~r->umask;
-	bool keeps_ids = place_owner(r, fd, e, is_new && is_in_setgid(r, e), is_new);
+	int keeps_ids = place_owner(r, fd, e, is_new && is_in_setgid(r, e), is_new);
 	uint32_t flags = r->job->opt.flags;
 	bool sets_mode = is_new ? mode != made : flags & HEARTH_PERMS;
 	int ret = 0;
 
+	if (keeps_ids < 0)
+		return keeps_ids;
 	if (flags & (HEARTH_ACLS | HEARTH_XATTRS)) {
 		ret = hearth_attrs_write(fd, flags, attrs, e->attrs_len);
 		sets_mode = true;
@@ -173,8 +179,12 @@ int hearth_place_finish(struct hearth_receiver *r, int dir_fd, int fd, const cha
 	ret = hearth_place_attributes(r, fd, e, hearth_entry_attrs(b, e), !is_in_place);
 	if (ret)
 		return ret;
-	if (r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(fd))
-		return -errno;
+	if (r->job->opt.fsync == HEARTH_FSYNC_FILE)
+		ret = fsync(fd) ? -errno : 0;
+	else
+		ret = hearth_close_errors(fd);
+	if (ret)
+		return ret;
 	if (!is_in_place)
 		ret = hearth_place_rename(r, e->parent, dir_fd, temp, name);
 	if (!ret && r->job->opt.fsync == HEARTH_FSYNC_FILE && fsync(dir_fd))
@@ -227,7 +237,9 @@ static int change_mode(int dir_fd, const char *name, mode_t mode)
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (fstat(fd, &st) || S_ISLNK(st.st_mode))
+	if (fstat(fd, &st))
+		ret = -errno;
+	else if (S_ISLNK(st.st_mode))
 		ret = -ELOOP;
 	else if (chmod(path, mode))
 		ret = -errno;
@@ -248,7 +260,8 @@ int hearth_place_by_name(struct hearth_receiver *r, int dir_fd, const char *name
 	int ret = 0;
 
 	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
-	    fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) && !r->euid)
+	    fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) &&
+	    !hearth_place_keeps_owner(errno))
 		return -errno;
 	if (sets_mode)
 		ret = change_mode(dir_fd, name, wanted_mode(r, e));
@@ -278,8 +291,7 @@ int hearth_place_symlink(struct hearth_receiver *r, int dir_fd, const char *name
 	char temp[HEARTH_TEMP_NAME_BYTES];
 
 	hearth_temp_name(temp, name);
-	unlinkat(dir_fd, temp, 0);
-	if (symlinkat(target, dir_fd, temp))
+	if ((unlinkat(dir_fd, temp, 0) && errno != ENOENT) || symlinkat(target, dir_fd, temp))
 		return -errno;
 	return finish_by_name(r, dir_fd, temp, name, e);
 }
@@ -291,8 +303,8 @@ int hearth_place_special(struct hearth_receiver *r, int dir_fd, const char *name
 	char temp[HEARTH_TEMP_NAME_BYTES];
 
 	hearth_temp_name(temp, name);
-	unlinkat(dir_fd, temp, 0);
-	if (mknodat(dir_fd, temp, (e->mode & S_IFMT) | 0600, dev))
+	if ((unlinkat(dir_fd, temp, 0) && errno != ENOENT) ||
+	    mknodat(dir_fd, temp, (e->mode & S_IFMT) | 0600, dev))
 		return -errno;
 	return finish_by_name(r, dir_fd, temp, name, e);
 }

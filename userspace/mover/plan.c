@@ -60,8 +60,11 @@ static int make_directory(struct hearth_receiver *r, int dir_fd, struct hearth_d
 {
 	const char *name = hearth_entry_name(b, e);
 	struct stat st;
+	int found = hearth_look_up(dir_fd, name, &st);
 
-	if (!fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+	if (found < 0)
+		return refuse(r, b, e, "cannot be looked at", found);
+	if (found) {
 		if (!S_ISDIR(st.st_mode))
 			return refuse(r, b, e,
 				      "something else of that name is in the way of a directory; remove it",
@@ -253,8 +256,7 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 {
 	const char *name = hearth_receiver_name(r, b, e);
 	struct stat st;
-	bool exists =
-		!r->is_eager && dir_fd >= 0 && !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	int exists = r->is_eager || dir_fd < 0 ? 0 : hearth_look_up(dir_fd, name, &st);
 
 	r->job->count.files_total++;
 	if (e->extras & HEARTH_EXTRA_STREAM) {
@@ -268,6 +270,8 @@ static int plan_file(struct hearth_receiver *r, int dir_fd, struct hearth_batch 
 	} else {
 		r->job->count.bytes_total += e->size;
 	}
+	if (exists < 0)
+		return refuse(r, b, e, "cannot be looked at", exists);
 	if (exists && S_ISDIR(st.st_mode))
 		return refuse(r, b, e, "a directory of that name is in its way; remove it", 0);
 	if (is_left_alone(r, e, exists ? &st : NULL)) {
@@ -337,9 +341,11 @@ static int plan_other(struct hearth_receiver *r, int dir_fd, struct hearth_batch
 	const char *name = hearth_receiver_name(r, b, e);
 	uint32_t flags = r->job->opt.flags;
 	struct stat st;
-	bool exists = dir_fd >= 0 && !fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	int exists = dir_fd < 0 ? 0 : hearth_look_up(dir_fd, name, &st);
 	bool is_same;
 
+	if (exists < 0)
+		return refuse(r, b, e, "cannot be looked at", exists);
 	if (exists && S_ISDIR(st.st_mode))
 		return refuse(r, b, e, "a directory of that name is in its way; remove it", 0);
 	if (flags & (exists ? HEARTH_IGNORE_EXISTING : HEARTH_EXISTING))

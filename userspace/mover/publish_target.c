@@ -271,19 +271,21 @@ int hearth_target_begin(struct hearth_target *t)
 }
 
 /* As any new file would have it; one that is replaced hands its own on. */
-static mode_t final_mode(const struct hearth_target *t, mode_t umask)
+static int final_mode(const struct hearth_target *t, mode_t umask, mode_t *ret_mode)
 {
 	struct stat st;
+	int found = hearth_look_up(t->dir_fd, t->name, &st);
 
-	if (!fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode))
-		return st.st_mode & 0777;
-	return 0666 & ~umask;
+	*ret_mode = found > 0 && S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0666 & ~umask;
+	return found < 0 ? found : 0;
 }
 
 int hearth_target_finish(struct hearth_target *t, mode_t umask)
 {
 	char temp[HEARTH_TEMP_NAME_BYTES];
 	struct stat own, there;
+	mode_t mode;
+	int ret;
 
 	if (!t->name)
 		return 0;
@@ -291,8 +293,10 @@ int hearth_target_finish(struct hearth_target *t, mode_t umask)
 	if (fstat(t->fd, &own) || fstatat(t->dir_fd, temp, &there, AT_SYMLINK_NOFOLLOW) ||
 	    own.st_ino != there.st_ino || own.st_dev != there.st_dev)
 		return -ESTALE;
-	if (fchmod(t->fd, final_mode(t, umask)) ||
-	    renameat(t->dir_fd, temp, t->dir_fd, t->name))
+	ret = final_mode(t, umask, &mode);
+	if (ret)
+		return ret;
+	if (fchmod(t->fd, mode) || renameat(t->dir_fd, temp, t->dir_fd, t->name))
 		return -errno;
 	free(t->name);
 	t->name = NULL;

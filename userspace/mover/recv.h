@@ -94,6 +94,8 @@ struct hearth_receiver {
 	struct hearth_lun *lun; /* the destination is one; else NULL */
 	int link_fd; /* --link-dest, or -1 */
 	int backup_fd; /* --backup-dir, or -1 */
+	dev_t backup_device;
+	ino_t backup_inode;
 	struct hearth_volumes volumes;
 	struct hearth_publish *publish; /* --publish; else NULL */
 	bool is_eager;
@@ -226,6 +228,12 @@ void hearth_parts_exit(struct hearth_receiver *r);
 /* place.c; all return 0 or -errno */
 void hearth_place_work_name(const struct hearth_receiver *r, char buf[HEARTH_TEMP_NAME_BYTES],
 			    const char *name);
+
+/*
+ * Whether this error of chown() means that a copy keeps its own owner or group: without privilege,
+ * or where the file system has none to give.
+ */
+bool hearth_place_keeps_owner(int err);
 int hearth_place_rename(struct hearth_receiver *r, uint32_t dir, int dir_fd, const char *temp,
 			const char *name);
 int hearth_place_create(struct hearth_receiver *r, int dir_fd, const char *temp,

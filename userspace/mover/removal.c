@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "removal.h"
 
 void hearth_removal_init(struct hearth_removal *r)
@@ -104,17 +105,16 @@ static bool is_unchanged(const struct hearth_removable *x, const struct stat *st
 
 static int remove_one(const struct hearth_removable *x, struct hearth_dirs *dirs)
 {
-	int dir_fd = hearth_dirs_get(dirs, x->parent), ret = 0;
+	int dir_fd = hearth_dirs_get(dirs, x->parent), ret;
 	struct stat st;
 
 	if (dir_fd < 0)
 		return dir_fd;
-	if (fstatat(dir_fd, x->name, &st, AT_SYMLINK_NOFOLLOW))
-		ret = errno == ENOENT ? 0 : -errno;
-	else if (!is_unchanged(x, &st))
+	ret = hearth_look_up(dir_fd, x->name, &st);
+	if (ret > 0 && !is_unchanged(x, &st))
 		ret = -ESTALE;
-	else if (unlinkat(dir_fd, x->name, 0))
-		ret = -errno;
+	else if (ret > 0)
+		ret = unlinkat(dir_fd, x->name, 0) ? -errno : 0;
 	hearth_dirs_put(dirs, x->parent);
 	return ret;
 }

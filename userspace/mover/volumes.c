@@ -8,23 +8,30 @@
 #include "confine.h"
 #include "volumes.h"
 
-struct hearth_volume *hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name,
-					 dev_t device, bool is_synced)
+int hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name, dev_t device,
+		       bool is_synced, struct hearth_volume **ret)
 {
 	int fd = -1;
 
-	for (uint32_t i = 0; i < v->nr; i++)
+	*ret = NULL;
+	for (uint32_t i = 0; i < v->nr && !*ret; i++)
 		if (v->list[i].device == device)
-			return &v->list[i];
+			*ret = &v->list[i];
+	if (*ret)
+		return 0;
 	if (v->nr == HEARTH_MAX_VOLUMES) {
 		v->has_more |= is_synced;
-		return NULL;
+		return 0;
 	}
-	if (is_synced)
+	if (is_synced) {
 		fd = hearth_open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0);
-	v->has_more |= is_synced && fd < 0;
-	v->list[v->nr] = (struct hearth_volume){ .device = device, .fd = fd };
-	return &v->list[v->nr++];
+		if (fd < 0 && fd != -EACCES)
+			return fd;
+		v->has_more |= fd < 0; /* may be written to, but not read */
+	}
+	*ret = &v->list[v->nr++];
+	**ret = (struct hearth_volume){ .device = device, .fd = fd };
+	return 0;
 }
 
 int hearth_volumes_sync(const struct hearth_volumes *v)

@@ -31,11 +31,11 @@ struct hearth_volumes {
 };
 
 /*
- * The directory @name in @dir_fd lies on @device. One thread. NULL: there are too many, and this
- * one is not known.
+ * The directory @name in @dir_fd lies on @device. One thread. 0 or -errno; *ret is NULL if there
+ * are too many, and this one is not known.
  */
-struct hearth_volume *hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name,
-					 dev_t device, bool is_synced);
+int hearth_volumes_add(struct hearth_volumes *v, int dir_fd, const char *name, dev_t device,
+		       bool is_synced, struct hearth_volume **ret);
 
 /* Everything is on disk: 0, or the first of the errors. */
 int hearth_volumes_sync(const struct hearth_volumes *v);
