@@ -12,10 +12,10 @@ debug=/sys/kernel/debug
 fault_kinds=(failslab fail_page_alloc)
 fault_plenty=1000000000
 
-# fault_start [KIND...]: failslab and fail_page_alloc, or those named
+# fault_start KIND...
 fault_start() {
 	local kind size base
-	[ $# -eq 0 ] || fault_kinds=("$@")
+	fault_kinds=("$@")
 	[ -d "$debug/${fault_kinds[0]}" ] || fail "this kernel injects no faults: ${fault_kinds[0]}"
 	start_hearth
 	read -r size base < <(awk '$1 == "target_core_hearth" { print $2, $6 }' /proc/modules)

@@ -14,6 +14,13 @@ stock=$root/lib/modules/$release
 built=$HEARTH_BUILD/$release
 tree=$built/root/lib/modules/$release
 
+# depmod reads thousands of modules; it need not before each boot.
+made_of=$(stat -c '%n %i %.9Y %s' "$stock/modules.order" "$(command -v depmod)" "$built"/*.ko 2>/dev/null || :)
+if [ "$(cat "$tree/made-of" 2>/dev/null)" = "$made_of" ]; then
+	echo "$tree"
+	exit
+fi
+rm -f "$tree/made-of"
 mkdir -p "$tree/updates"
 ln -sfn "$stock/kernel" "$tree/kernel"
 for file in modules.order modules.builtin modules.builtin.modinfo; do
@@ -24,4 +31,5 @@ for module in "$built"/*.ko; do
 	[ ! -f "$module" ] || ln "$module" "$tree/updates/"
 done
 depmod -b "$built/root" "$release"
+echo "$made_of" >"$tree/made-of"
 echo "$tree"
