@@ -60,6 +60,11 @@ check-debug: ## the tests in guests, on a kernel that finds mistakes (KASAN, loc
 	@tests/vm/module.sh debug
 	@tests/vm/run -k debug
 
+check-races: ## the tests in guests, on a kernel that finds data races of the module (KCSAN)
+	@tests/deps build check debug
+	@tests/vm/module.sh kcsan
+	@tests/vm/races
+
 check-powercut: ## cut a guest's power N=100 times, and replay logs of devices: nothing that was acknowledged as durable may be lost (KERNEL=)
 	@tests/deps build check powercut
 	@tests/vm/module.sh $(GUEST_KERNEL)
@@ -170,6 +175,6 @@ clean: ## remove everything built
 	@for d in $(userspace); do $(MAKE) -C $$d clean || exit; done
 	rm -rf build
 
-.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-reservations check-scsi check-wire soak \
+.PHONY: help all deps module userspace $(userspace) demo check check-unit check-vm check-kernels check-debug check-powercut check-cycles check-races check-reservations check-scsi check-wire soak \
 	bench-cache bench-copy bench-lun bench-rdma bench-rdma-counted bench-report bench-streams bench-study bench-uml bench-wan vm lint \
 	install uninstall deb check-deb clean

@@ -4,7 +4,7 @@
 # Put a stock Debian kernel and its build tree into the cache, and print where.
 #
 #   kernel.sh 6.1 | 6.12 [--trees]
-#   kernel.sh debug          builds one that finds mistakes, see debug-kernel.sh
+#   kernel.sh debug | kcsan  builds one that finds mistakes, see debug-kernel.sh
 #
 # The packages are unpacked, never installed: nothing but the cache changes.
 # 6.12 comes from the backports suite of the archive that apt already uses; the
@@ -105,8 +105,8 @@ fetch_trees() {
 
 case $version in
 6.1|6.12) ;;
-debug) exec "$HEARTH_TOP/tests/vm/debug-kernel.sh" ;;
-*) die "KERNEL=$version: not a kernel of this harness; give 6.1, 6.12 or debug" ;;
+debug|kcsan) exec "$HEARTH_TOP/tests/vm/debug-kernel.sh" "$version" ;;
+*) die "KERNEL=$version: not a kernel of this harness; give 6.1, 6.12, debug or kcsan" ;;
 esac
 
 apt_options=()

@@ -13,7 +13,7 @@ klog_broken='BUG:|Oops|Kernel panic|general protection|soft lockup|hard LOCKUP|b
 # ... and each of these fails a test.
 klog_alarming="$klog_broken|WARNING:|Call Trace|cut here|possible (recursive|circular|irq lock)"
 klog_alarming+='|lockdep is turned off|locking correctness validator|MAX_[A-Z_]+ too low|suspicious RCU'
-klog_alarming+='|KASAN|KCSAN|UBSAN|kmemleak: .*(suspected|pool empty|failed)|detected stall|page allocation failure'
+klog_alarming+='|KASAN|KCSAN: |UBSAN|kmemleak: .*(suspected|pool empty|failed)|detected stall|page allocation failure'
 klog_alarming+='|list_(add|del) corruption|refcount_t'
 
 # Warnings of the stock kernel about itself: an iSCSI initiator that logs out waits on a queue for memory reclaim for

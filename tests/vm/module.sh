@@ -3,7 +3,7 @@
 #
 # Build the kernel module for one kernel, apart from the sources and from other kernels' objects.
 #
-#   module.sh 6.1 | 6.12 | debug | uml | running [make-argument...]
+#   module.sh 6.1 | 6.12 | debug | kcsan | uml | running [make-argument...]
 #
 # The result is build/<release>/target_core_hearth.ko. The sources are linked
 # there, one by one, so that objects come to lie beside the links. They are this
