@@ -298,22 +298,16 @@ static int handle_ready(struct hearth_sender *s, const struct hearth_frame *f)
 	return 0;
 }
 
+/* What is left to do, and the farewell after it, are run()'s. */
 static int handle_done(struct hearth_sender *s)
 {
-	struct hearth_control *c = s->wires->control;
-	int ret;
-
-	hearth_steer_report(&s->steer, &s->job->path);
-	ret = hearth_control_send_path(c, &s->job->path);
-	if (!ret)
-		ret = hearth_control_send(c, HEARTH_FRAME_BYE, NULL, 0);
 	hearth_devices_close(&s->devices);
 	hearth_queue_close(&s->filled);
 	pthread_mutex_lock(&s->lock);
 	s->is_done = true;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	return ret;
+	return 0;
 }
 
 static int handle(struct hearth_sender *s, const struct hearth_frame *f)

@@ -197,6 +197,21 @@ static int open_memory(const struct hearth_job *job)
 	return fd;
 }
 
+/* All has arrived. What the receiver is to hear of, it hears before the farewell. */
+static void end(struct hearth_sender *s)
+{
+	struct hearth_control *c = s->wires->control;
+	int err;
+
+	hearth_removal_run(&s->removal, s->job, &s->dirs);
+	hearth_steer_report(&s->steer, &s->job->path);
+	err = hearth_control_send_path(c, &s->job->path);
+	if (!err)
+		err = hearth_control_send(c, HEARTH_FRAME_BYE, NULL, 0);
+	if (err)
+		hearth_engine_fail_control(s->job, err, s->job->opt.timeout_s);
+}
+
 static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 {
 	static const struct hearth_engine_roles roles = { fused_worker, storage_worker,
@@ -216,7 +231,7 @@ static void run(struct hearth_sender *s, char *const *sources, uint32_t nr)
 		s->devices.engine = &s->engine;
 		if (wait_for(s, &s->is_ready) && !hearth_scan(s, sources, nr) &&
 		    wait_for(s, &s->is_done))
-			hearth_removal_run(&s->removal, s->job, &s->dirs);
+			end(s);
 	}
 	hearth_engine_join(&s->engine, NULL, 0);
 	pthread_join(listener, NULL);

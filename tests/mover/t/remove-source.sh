@@ -36,3 +36,16 @@ expect 0 ncp -au --remove-source-files src/ "$HOST:$PWD/dst"
 [ "$(ls src)" = f ] || fail "left: $(ls src)"
 expect 0 ncp -an --remove-source-files src/ "$HOST:$PWD/dst2"
 [ -e src/f ] || fail "a dry run removed something"
+# What cannot be removed is told, whichever end the source is at.
+mount --bind src src || skip "no mounts here"
+mount -o remount,bind,ro src
+for way in push pull local; do
+	rm -rf dst
+	case $way in
+	push) expect 23 ncp -a --remove-source-files src/ "$HOST:$PWD/dst" ;;
+	pull) expect 23 ncp -a --remove-source-files "$HOST:$PWD/src/" dst ;;
+	local) expect 23 ncp -a --remove-source-files src/ dst ;;
+	esac
+	cmp src/f dst/f
+	grep -q 'f: cannot be removed: Read-only file system' err || fail "$way: not told: $(cat err)"
+done
