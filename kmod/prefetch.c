@@ -73,8 +73,9 @@ static void fetch_piece(struct work_struct *work)
 
 	req = container_of(work, struct hearth_request, work);
 	span = &req->io.span;
-	max_bytes = min_t(u64, PIECE_BYTES, (u64)req->io.cache->max_io_frames <<
-					    HEARTH_FRAME_SHIFT);
+	max_bytes = min_t(u64, PIECE_BYTES,
+			  (u64)READ_ONCE(req->io.cache->max_io_frames) <<
+			  HEARTH_FRAME_SHIFT);
 	span->offset += span->len;
 	/* up to the end of a frame, so that none is fetched twice */
 	span->len = min(req->prefetch.end - span->offset,

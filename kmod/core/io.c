@@ -520,7 +520,7 @@ static bool get_slots(struct hearth_io *io)
 			use_inline_slots(io);
 		return true;
 	}
-	return io->nr_slots <= io->cache->max_io_frames &&
+	return io->nr_slots <= READ_ONCE(io->cache->max_io_frames) &&
 	       hearth_slots_alloc(io);
 }
 

@@ -202,7 +202,7 @@ bool hearth_pool_check_over(struct hearth_pool *pool)
 
 	if (over)
 		hearth_pool_note_over(pool);
-	else if (pool->is_over)
+	else if (READ_ONCE(pool->is_over))
 		WRITE_ONCE(pool->is_over, false);
 	return over;
 }

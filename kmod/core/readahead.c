@@ -176,7 +176,7 @@ struct hearth_io *hearth_ahead_alloc(struct hearth_cache *cache,
 		  lun_bytes - offset);
 	nr_frames = DIV_ROUND_UP_ULL(len, HEARTH_FRAME_BYTES);
 	if (atomic_long_add_return(nr_frames, &cache->nr_ahead) <=
-	    cache->max_io_frames)
+	    READ_ONCE(cache->max_io_frames))
 		io = cache->ops->alloc(cache, HEARTH_OP_PREFETCH, offset, len,
 				       nid);
 	if (io)
