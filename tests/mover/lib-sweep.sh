@@ -5,6 +5,16 @@
 # shellcheck disable=SC2154 # the runner's variables
 sanitizer=$(ldd "$HEARTHCP" | sed -n 's/.*=> \(.*libasan[^ ]*\) .*/\1/p')
 
+# A file of each kind; small, since it is copied hundreds of times.
+make_source() {
+	mkdir -p src/sub
+	random_file src/one 150000
+	random_file src/sub/two 3000
+	ln src/one src/sub/link
+	ln -s one src/soft
+	echo text > src/sub/three
+}
+
 # with_nth OBJECT PROGRAM NTH COMMAND...
 with_nth() {
 	(

@@ -9,7 +9,7 @@
 # those to a device fail whose make-it-fail is set.
 
 debug=/sys/kernel/debug
-fault_kinds=(failslab fail_page_alloc)
+fault_kinds=() # those that fault_start was given
 fault_plenty=1000000000
 
 # fault_start KIND...

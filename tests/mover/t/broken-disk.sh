@@ -7,12 +7,7 @@
 # looked for in other ways, too.
 # shellcheck disable=SC2034
 may_fail="close opendir stat64 lstat64"
-mkdir -p src/sub
-random_file src/one 150000
-random_file src/sub/two 3000
-ln src/one src/sub/link
-ln -s one src/soft
-echo text > src/sub/three
+make_source
 setfattr -n user.mark -v yes src/sub/three 2> /dev/null || echo "no extended attributes here"
 chmod 640 src/one
 

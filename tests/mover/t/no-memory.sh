@@ -5,12 +5,7 @@
 . "$HEARTH_TESTS/lib-sweep.sh"
 # shellcheck disable=SC2034 # some memory can be done without
 may_fail=any
-mkdir -p src/sub
-random_file src/one 150000
-random_file src/sub/two 3000
-ln src/one src/sub/link
-ln -s one src/soft
-echo text > src/sub/three
+make_source
 
 rsh="$HEARTHCP -aH -e $SCRATCH/rsh --hearthd-path=$HEARTHD src/ $HOST:$PWD/dst/"
 sweep scarce hearthcp "$HEARTHCP" -aH src/ dst/

@@ -17,7 +17,7 @@ echo 1 >$core/hearth_0/vol0/attrib/emulate_tpws
 export_luns hearth_0/vol0
 login tcp
 disk=$(disk_of tcp)
-fault_start "${fault_kinds[@]}"
+fault_start failslab fail_page_alloc
 
 head -c 512 /dev/zero >zeroes
 span=24
